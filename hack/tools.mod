@@ -1,0 +1,3 @@
+module github.com/understudy-dev/understudy/hack
+
+go 1.26.0
