@@ -1,0 +1,194 @@
+package failover
+
+import "strings"
+
+// Dialect is a wire format that an app or a provider speaks.
+type Dialect string
+
+// The dialects.
+const (
+	OpenAIChat        Dialect = "OpenAIChat"
+	OpenAIResponses   Dialect = "OpenAIResponses"
+	OpenAIEmbeddings  Dialect = "OpenAIEmbeddings"
+	AnthropicMessages Dialect = "AnthropicMessages"
+)
+
+// Operation is one call of a dialect: what the app asked of us, and what is
+// asked of a provider.
+type Operation struct {
+	Dialect Dialect
+	// Path is the path below /v1, for example "/chat/completions".
+	Path string
+	// Whole marks an operation that only an entry of the same dialect can
+	// answer, because it has no equivalent in another one.
+	Whole bool
+}
+
+// The operations.
+var (
+	ChatCompletions = Operation{Dialect: OpenAIChat, Path: "/chat/completions"}
+	Responses       = Operation{Dialect: OpenAIResponses, Path: "/responses", Whole: true}
+	Embeddings      = Operation{Dialect: OpenAIEmbeddings, Path: "/embeddings", Whole: true}
+	Messages        = Operation{Dialect: AnthropicMessages, Path: "/messages"}
+	CountTokens     = Operation{Dialect: AnthropicMessages, Path: "/messages/count_tokens", Whole: true}
+)
+
+// OperationOf finds the operation of a path below /v1.
+func OperationOf(path string) (Operation, bool) {
+	for _, op := range []Operation{ChatCompletions, Responses, Embeddings, Messages, CountTokens} {
+		if op.Path == path {
+			return op, true
+		}
+	}
+	return Operation{}, false
+}
+
+// Dialects is the knowledge of wire formats that package dialect supplies.
+// Implementations are safe for concurrent use and hold no state.
+type Dialects interface {
+	// Format returns the rules of one dialect, or nil if it is unknown.
+	Format(Dialect) Format
+	// Translate prepares one request of the app's dialect `from` for an entry
+	// that speaks `to`. The error is an *IneligibleError where the request
+	// cannot be carried, and any other error where the body is not a request
+	// of `from`.
+	Translate(from, to Dialect, body []byte, o TranslateOptions) (Translation, error)
+}
+
+// TranslateOptions are the facts of an entry that a translation depends on.
+type TranslateOptions struct {
+	Model string // what the entry is asked for
+	// MaxTokensField is the name that an OpenAI-compatible server knows:
+	// "max_completion_tokens" (OpenAI) or "max_tokens" (the others).
+	MaxTokensField string
+}
+
+// Format knows one wire format as far as the walk needs it: what a stream's
+// event means, whether a whole answer is one, and how an error is written.
+type Format interface {
+	Dialect() Dialect
+	// Progress tells what one complete event of a stream means.
+	Progress(ev Event) Progress
+	// CheckAnswer tells whether a unary 2xx body is an answer. The second
+	// result is false for an empty body, a body that is not JSON, one with a
+	// top-level error, and one without any choice or content and without a
+	// reason for that; faults F37, F38 and F40.
+	CheckAnswer(body []byte) (Usage, bool)
+	// ErrorBody writes an error as the dialect's JSON error object.
+	ErrorBody(e AppError) []byte
+	// ErrorEvent writes an error as the dialect's complete stream event or
+	// events, blank line included.
+	ErrorEvent(e AppError) []byte
+	// Closing returns what completes a stream whose finish reason was seen
+	// but whose terminal event the provider left out; nil where a missing
+	// terminal event means truncation whatever came before.
+	Closing() []byte
+}
+
+// Translation carries one request and its answer between two dialects.
+// It belongs to one attempt and is not safe for concurrent use.
+type Translation interface {
+	// Body is the request in the entry's dialect.
+	Body() []byte
+	// Degraded names what was lost, for the x-understudy-degraded header.
+	Degraded() Degraded
+	// Answer translates a whole unary answer that CheckAnswer of the entry's
+	// format accepted.
+	Answer(body []byte) ([]byte, error)
+	// Stream starts the translation of a streamed answer.
+	Stream() StreamTranslation
+}
+
+// StreamTranslation turns the events of the entry's stream into events of the
+// app's dialect. It is a state machine without I/O.
+type StreamTranslation interface {
+	// Feed appends to dst the app's events that one upstream event makes, and
+	// tells what they mean to the app's stream: Content where at least one of
+	// them carries a payload, Finished only where the app's stream is complete.
+	// An upstream error event gives Failed and appends nothing.
+	Feed(dst []byte, ev Event) ([]byte, Progress)
+	// Finish is called when the upstream ended properly at the HTTP level. It
+	// appends what completes the app's stream; ok is false where the answer
+	// was truncated.
+	Finish(dst []byte) (out []byte, ok bool)
+}
+
+// Degraded lists the fields of a request that a translation could not carry as
+// they were.
+type Degraded struct {
+	Dropped      []string
+	Approximated []string
+}
+
+// String gives the value of the x-understudy-degraded header; empty where
+// nothing was lost.
+func (d Degraded) String() string {
+	var parts []string
+	if len(d.Dropped) > 0 {
+		parts = append(parts, "dropped="+strings.Join(d.Dropped, ","))
+	}
+	if len(d.Approximated) > 0 {
+		parts = append(parts, "approximated="+strings.Join(d.Approximated, ","))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// IneligibleError says that an entry cannot serve a request faithfully, which
+// is nobody's fault.
+type IneligibleError struct {
+	Field  string // the request's field, for example "messages[2].content[0].file_id"
+	Reason string // one clause: "provider-bound file ids cannot be sent elsewhere"
+}
+
+// Error implements error.
+func (e *IneligibleError) Error() string { return e.Field + ": " + e.Reason }
+
+// ProgressKind is what one event means to a stream.
+type ProgressKind uint8
+
+// The kinds of progress.
+const (
+	// Lifecycle events carry nothing the app acts on (role chunk,
+	// message_start, pings, comments); they are held until the commit.
+	Lifecycle ProgressKind = iota
+	// Content is the first kind that commits the answer.
+	Content
+	// Ending is content that carries the reason why the answer ends; a
+	// terminal event may still follow.
+	Ending
+	// Finished is the dialect's terminal event.
+	Finished
+	// Failed is the dialect's error event.
+	Failed
+	// Malformed is an event that is not JSON where JSON is due.
+	Malformed
+)
+
+// Progress is the meaning of one event.
+type Progress struct {
+	Kind  ProgressKind
+	Usage Usage // filled where the event carries token counts
+}
+
+// Usage counts the tokens of one answer. Input includes cached tokens.
+type Usage struct {
+	Input, CachedInput, Output int64
+}
+
+// AppError is an error on its way to the app, free of dialect.
+type AppError struct {
+	Status  int    // HTTP status
+	Class   Class  // decides the dialect's type and code
+	Message string // one sentence
+	// Type and Code are the provider's own words where the error is a
+	// provider's; empty for our own errors.
+	Type, Code, Param string
+	// Providers lists why each entry could not answer, in chain order.
+	Providers []ProviderReason
+}
+
+// ProviderReason says in one word why one entry did not answer.
+type ProviderReason struct {
+	Provider string `json:"provider"`
+	Reason   Class  `json:"reason"`
+}
