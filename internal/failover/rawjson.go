@@ -22,6 +22,13 @@ var errJSON = errors.New("not valid JSON")
 // It is what keeps the fast path fast: finding `model` in a body of 100 kB
 // costs a fraction of decoding it.
 func EachMember(b []byte, f func(name []byte, value RawJSON) bool) error {
+	return eachMember(b, func(name []byte, start, end int) bool {
+		return f(name, RawJSON(b[start:end:end]))
+	})
+}
+
+// eachMember is EachMember with the place of each value.
+func eachMember(b []byte, f func(name []byte, start, end int) bool) error {
 	i := skipSpace(b, 0)
 	if i >= len(b) || b[i] != '{' {
 		return errJSON
@@ -44,7 +51,7 @@ func EachMember(b []byte, f func(name []byte, value RawJSON) bool) error {
 		if end < 0 {
 			return errJSON
 		}
-		if !f(name, RawJSON(b[i:end:end])) {
+		if !f(name, i, end) {
 			return nil
 		}
 		if i = skipSpace(b, end); i >= len(b) {
@@ -300,4 +307,21 @@ func skipValue(b []byte, i int) int {
 // isScalar reports bytes of numbers and of the literals true, false and null.
 func isScalar(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+' || c == '.'
+}
+
+// appendJSONString appends s as a JSON string without HTML escaping.
+func appendJSONString(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }
