@@ -3,6 +3,7 @@ package failover
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // Event is one complete event of a server-sent event stream. Its slices point
@@ -37,10 +38,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // Write appends bytes of the stream. It fails only with ErrEventTooLarge.
 func (s *Splitter) Write(p []byte) (int, error) {
-	if s.start > 0 {
-		s.buf = s.buf[:copy(s.buf, s.buf[s.start:])]
-		s.start = 0
-	}
+	s.compact()
 	if len(s.buf)+len(p) > MaxEventSize {
 		return 0, ErrEventTooLarge
 	}
@@ -48,19 +46,38 @@ func (s *Splitter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Space returns room for the next n bytes of the stream, which the caller
+// fills before it calls Wrote: one copy less than Write. It fails only with
+// ErrEventTooLarge.
+func (s *Splitter) Space(n int) ([]byte, error) {
+	s.compact()
+	if len(s.buf)+n > MaxEventSize {
+		return nil, ErrEventTooLarge
+	}
+	s.buf = slices.Grow(s.buf, n)
+	return s.buf[len(s.buf) : len(s.buf)+n], nil
+}
+
+// Wrote appends the first n bytes of the room that Space returned.
+func (s *Splitter) Wrote(n int) { s.buf = s.buf[:len(s.buf)+n] }
+
+// compact moves what is unconsumed to the front of the buffer. A buffer that
+// one huge event has blown up is let go of once it is empty.
+func (s *Splitter) compact() {
+	if s.start == len(s.buf) && cap(s.buf) > 64<<10 {
+		s.buf, s.start, s.joined = nil, 0, nil
+	}
+	if s.start > 0 {
+		s.buf = s.buf[:copy(s.buf, s.buf[s.start:])]
+		s.start = 0
+	}
+}
+
 // Close marks the end of the stream: what is left becomes a last event.
 func (s *Splitter) Close() { s.ended = true }
 
 // Pending reports how many bytes wait for the end of their event.
 func (s *Splitter) Pending() int { return len(s.buf) - s.start }
-
-// Release gives the buffer back to the garbage collector when it is empty, so
-// that an idle stream holds none.
-func (s *Splitter) Release() {
-	if s.Pending() == 0 {
-		s.buf, s.start, s.joined = nil, 0, nil
-	}
-}
 
 // Next returns the next complete event. The second result is false when more
 // bytes are needed or the stream is used up.

@@ -1,0 +1,345 @@
+package failover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// attempt is one try of one entry: from the request sent to the commit or the
+// fault. A committed stream keeps it until its end.
+type attempt struct {
+	w      *walk
+	entry  *entry
+	plan   plan
+	permit Permit
+	format Format // of the entry's dialect
+
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	timer     *stageTimer
+	started   time.Time
+	resp      *http.Response
+	requestID string
+}
+
+// fault is a try that gave no answer.
+type fault struct {
+	verdict Verdict
+	answer  *providerError // what the provider said, where it did
+}
+
+// Bounds of what is read whole.
+const (
+	// maxErrorAnswer bounds an error body that is handed to the app.
+	maxErrorAnswer = 1 << 20
+	// maxWhole bounds a unary answer that is read before it is committed; a
+	// longer one (a large batch of embeddings) is committed and streamed.
+	maxWhole = 16 << 20
+	// maxHeld bounds what a stream may send before its first content.
+	maxHeld = 1 << 20
+)
+
+func newAttempt(w *walk, e *entry, p plan, permit Permit) *attempt {
+	a := &attempt{w: w, entry: e, plan: p, permit: permit, started: time.Now(), format: w.engine.dialects.Format(p.op.Dialect)}
+	a.ctx, a.cancel = context.WithCancelCause(w.ctx)
+	return a
+}
+
+// run makes the try. Exactly one of its results is set.
+func (a *attempt) run() (*Answer, *fault) {
+	head, cause := a.headLimit()
+	d, cause := a.limit(head, cause)
+	a.timer = startStage(a.cancel, d, cause)
+	resp, err := a.entry.endpoint.Send(a.ctx, Call{
+		Operation: a.plan.op, Query: a.query(), Header: a.w.req.Header, Body: a.plan.body,
+		Stream: a.w.shape.Stream, Credentials: a.plan.credentials, Translated: a.plan.translation != nil,
+	})
+	a.w.waited += time.Since(a.started)
+	if err != nil {
+		return nil, a.fail(Evidence{Err: err})
+	}
+	a.resp = resp
+	a.requestID = or(resp.Header.Get("Request-Id"), resp.Header.Get("X-Request-Id"))
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return nil, a.refusedByProvider()
+	case a.w.shape.Stream:
+		return a.stream()
+	}
+	return a.unary()
+}
+
+func (a *attempt) query() string {
+	if a.plan.translation != nil {
+		return ""
+	}
+	return a.w.req.Query
+}
+
+// headLimit is how long the response head may take.
+func (a *attempt) headLimit() (time.Duration, error) {
+	t := a.entry.cfg.Timeouts
+	if a.w.shape.Stream {
+		return t.FirstByte, errFirstByte
+	}
+	if t.Response > 0 {
+		return t.Response, errResponse
+	}
+	return ResponseTimeoutFor(a.w.shape.MaxTokens, a.entry.cfg.Reasoning || a.w.shape.Thinking), errResponse
+}
+
+// ResponseTimeoutFor is how long a unary answer of that many tokens may take
+// where no timeout is set: 5 s, and a second for every 40 tokens, at least
+// 15 s. Without a limit 4,096 tokens are assumed, 16,384 where the model
+// thinks first.
+func ResponseTimeoutFor(maxTokens int64, thinking bool) time.Duration {
+	if maxTokens <= 0 {
+		if maxTokens = 4096; thinking {
+			maxTokens = 16384
+		}
+	}
+	const tokensPerSecond = 40
+	return max(15*time.Second, 5*time.Second+time.Duration(min(maxTokens, 1<<24))*time.Second/tokensPerSecond)
+}
+
+// limit shortens a stage to what the walk can afford: all that is left of its
+// time, or half of it while another entry remains. A stage that is cut so
+// short that not even a sign of life was due proves nothing about the entry.
+func (a *attempt) limit(d time.Duration, cause error) (time.Duration, error) {
+	left := time.Until(a.w.deadline)
+	if d <= left/2 {
+		return d, cause
+	}
+	if a.w.othersRemain(a.entry) {
+		left /= 2
+	}
+	if d <= left {
+		return d, cause
+	}
+	if left < a.entry.cfg.Timeouts.FirstByte {
+		cause = errImpatient
+	}
+	return left, cause
+}
+
+// fail ends the try with what went wrong.
+func (a *attempt) fail(ev Evidence) *fault {
+	a.timer.stop()
+	// A cancelled attempt fails in many ways; why it was cancelled counts.
+	if cause := context.Cause(a.ctx); cause != nil && ev.Err != nil {
+		ev.Err = cause
+	}
+	ev.Now, ev.AppModel = time.Now(), a.choseModel()
+	v := Classify(ev)
+	a.close()
+	return &fault{verdict: v}
+}
+
+// choseModel reports whether the model is the app's own choice.
+func (a *attempt) choseModel() bool {
+	return a.plan.model == "" || a.plan.model == a.w.appModel && a.entry.cfg.Model == ""
+}
+
+// close lets go of the connection. It is safe to call twice.
+func (a *attempt) close() {
+	a.timer.stop()
+	if a.resp != nil {
+		a.resp.Body.Close()
+	}
+	a.cancel(nil)
+}
+
+// refusedByProvider reads an answer that is no success.
+func (a *attempt) refusedByProvider() *fault {
+	body, err := a.readAll(maxErrorAnswer)
+	ev := Evidence{Status: a.resp.StatusCode, Header: a.resp.Header, Body: body}
+	if err != nil && len(body) == 0 && context.Cause(a.ctx) != nil {
+		ev.Err = err
+	}
+	f := a.fail(ev)
+	f.answer = &providerError{
+		entry: a.entry, model: a.plan.model, status: a.resp.StatusCode, header: a.resp.Header, body: body,
+		translated: a.plan.translation != nil, verdict: f.verdict, latency: time.Since(a.started),
+	}
+	return f
+}
+
+// readAll reads the body up to limit bytes, each read within the idle time and
+// the walk's.
+func (a *attempt) readAll(limit int64) ([]byte, error) {
+	defer a.wait()()
+	var buf bytes.Buffer
+	if n := a.resp.ContentLength; n > 0 && n <= limit {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	d, cause := a.limit(a.entry.cfg.Timeouts.Idle, errIdle)
+	a.timer.next(d, cause)
+	_, err := buf.ReadFrom(&timedReader{r: io.LimitReader(a.resp.Body, limit), attempt: a, idle: d})
+	return buf.Bytes(), err
+}
+
+// timedReader gives every read of a body its own time.
+type timedReader struct {
+	r       io.Reader
+	attempt *attempt
+	idle    time.Duration
+}
+
+func (r *timedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if err == nil {
+		r.attempt.timer.again(min(r.idle, time.Until(r.attempt.w.deadline)))
+	}
+	return n, err
+}
+
+// wait books the time until the returned function is called as the provider's.
+func (a *attempt) wait() func() {
+	from := time.Now()
+	return func() { a.w.waited += time.Since(from) }
+}
+
+// unary reads a whole answer, and commits it if it is one.
+func (a *attempt) unary() (*Answer, *fault) {
+	body, err := a.readAll(maxWhole)
+	if err != nil {
+		return nil, a.fail(Evidence{Err: err, Header: a.resp.Header})
+	}
+	if len(body) == maxWhole {
+		return a.streamLong(body)
+	}
+	if enc := a.resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return nil, a.fail(Evidence{Err: errContent})
+	}
+	usage, ok := a.format.CheckAnswer(body)
+	if !ok {
+		return nil, a.fail(a.noAnswer(body))
+	}
+	out := body
+	if t := a.plan.translation; t != nil {
+		if out, err = t.Answer(body); err != nil {
+			return nil, a.fail(Evidence{Err: errContent})
+		}
+	}
+	a.timer.stop()
+	a.permit.Done(Verdict{Class: OK})
+	a.w.report(a.entry, a, Verdict{Class: OK})
+	ans := a.answer(int64(len(out)))
+	report := a.success(usage)
+	ans.body = &wholeBody{bytes: out, done: func(bool) {
+		a.close()
+		a.w.finishAnswered(report, Succeeded)
+	}}
+	return ans, nil
+}
+
+// noAnswer says what a 2xx body is that is no answer.
+func (a *attempt) noAnswer(body []byte) Evidence {
+	ev := Evidence{Status: a.resp.StatusCode, Header: a.resp.Header, Body: body}
+	trimmed := RawJSON(bytes.TrimSpace(body))
+	switch {
+	case looksLikeHTML(a.resp.Header, body):
+		ev.Err = errHTML
+	case trimmed.Member("error").Present():
+		ev.Err = errInBand
+	case len(trimmed) == 0, trimmed.IsObject() && EachMember(trimmed, func([]byte, RawJSON) bool { return true }) == nil:
+		ev.Err = errEmpty
+	default:
+		ev.Err = errContent
+	}
+	return ev
+}
+
+// streamLong commits a unary answer that is too long to be held.
+func (a *attempt) streamLong(begun []byte) (*Answer, *fault) {
+	if a.plan.translation != nil {
+		return nil, a.fail(Evidence{Err: errContent})
+	}
+	a.permit.Commit()
+	a.w.req.Body.Release()
+	ans := a.answer(a.resp.ContentLength)
+	ans.body = &longBody{attempt: a, begun: begun, report: a.success(Usage{})}
+	return ans, nil
+}
+
+// isEventStream tells whether a 2xx answer may be a stream of events; servers
+// that leave the type out are believed.
+func isEventStream(h http.Header) bool {
+	ct := strings.ToLower(h.Get("Content-Type"))
+	return ct == "" || strings.HasPrefix(ct, "text/event-stream")
+}
+
+// stream reads until the first content, and commits there.
+func (a *attempt) stream() (*Answer, *fault) {
+	if enc := a.resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return nil, a.fail(Evidence{Err: errContent})
+	}
+	if !isEventStream(a.resp.Header) {
+		body, err := a.readAll(maxErrorAnswer)
+		if err != nil {
+			return nil, a.fail(Evidence{Err: err})
+		}
+		return nil, a.fail(a.noAnswer(body))
+	}
+	first := a.entry.cfg.Timeouts.FirstToken
+	if a.w.shape.Thinking {
+		first = max(first, DefaultReasoningFirstToken)
+	}
+	d, cause := a.limit(first-time.Since(a.started), errFirstToken)
+	a.timer.next(d, cause)
+	b := newStreamBody(a)
+	done := a.wait()
+	ev := b.hold()
+	done()
+	if ev != nil {
+		return nil, a.fail(*ev)
+	}
+	a.permit.Commit()
+	a.w.req.Body.Release()
+	a.plan.body.Release()
+	a.timer.next(a.entry.cfg.Timeouts.Idle, errIdle)
+	ans := a.answer(-1)
+	ans.Stream = true
+	b.report = a.success(Usage{})
+	ans.body = b
+	return ans, nil
+}
+
+// success begins the report of a request that this try answers.
+func (a *attempt) success(u Usage) RequestReport {
+	now := time.Now()
+	total := now.Sub(a.w.req.Received)
+	return RequestReport{
+		Provider: a.entry.cfg.Name, Model: or(a.plan.model, a.w.shape.Model), Status: a.resp.StatusCode, Usage: u,
+		FirstToken: total, Overhead: max(0, total-a.w.waited),
+	}
+}
+
+// finishAnswered sends the report of a committed answer.
+func (w *walk) finishAnswered(r RequestReport, outcome Outcome) {
+	r.Chain, r.Dialect, r.Stream, r.Attempts = w.chain.Name(), w.req.Operation.Dialect, w.shape.Stream, w.tries
+	r.Outcome = outcome
+	r.Duration = time.Since(w.req.Received)
+	w.engine.observer.Finished(r)
+}
+
+// interruption is the verdict about a stream that broke after its commit.
+func (a *attempt) interruption(err error, ev Evidence) Verdict {
+	if cause := context.Cause(a.ctx); cause != nil {
+		err = cause
+	}
+	ev.Err, ev.Now = err, time.Now()
+	return Classify(ev)
+}
+
+// appLeft reports whether the app ended the request, rather than we or the
+// provider.
+func (a *attempt) appLeft() bool {
+	cause := context.Cause(a.w.ctx)
+	return cause != nil && !errors.Is(cause, ErrShutdown)
+}

@@ -1,0 +1,238 @@
+package failover
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Evidence is everything that one fault showed of itself.
+type Evidence struct {
+	// Status, Header and Body are the provider's answer, where it came that
+	// far: Body is its beginning, or the data of an error event. Status 0
+	// means that there was no answer.
+	Status int
+	Header http.Header
+	Body   []byte
+	// Err is what the transport said, or one of the errors of this package
+	// that say which timer fired or what was wrong with the content.
+	Err error
+	// AppModel tells that the app itself chose the model.
+	AppModel bool
+	Now      time.Time
+}
+
+// The faults that this package finds by itself, as causes and as errors.
+var (
+	errFirstByte  = errors.New("no response head in time")
+	errFirstToken = errors.New("no content in time")
+	errResponse   = errors.New("no answer in time")
+	errIdle       = errors.New("silence after the answer had begun")
+	errDeadline   = errors.New("the time for the whole chain is used up")
+	errImpatient  = errors.New("the attempt's share of the app's patience is used up")
+	errHTML       = errors.New("a page instead of an answer")
+	errContent    = errors.New("content that is not the dialect's")
+	errEmpty      = errors.New("an answer without content")
+	errInBand     = errors.New("an error in place of an answer")
+	errTruncated  = errors.New("the answer ended before its end")
+
+	// ErrShutdown is the cause with which the sidecar ends the requests that
+	// are still open when its drain time is over.
+	ErrShutdown = errors.New("the sidecar is shutting down")
+)
+
+// Classify decides what a fault means: one pure function over two tables, the
+// first matching row of which wins. See classify_rows.go for the rows.
+func Classify(ev Evidence) Verdict {
+	f := factsOf(ev)
+	if ev.Err != nil && !errors.Is(ev.Err, errInBand) {
+		for i := range errorRows {
+			if r := &errorRows[i]; r.match(ev.Err) {
+				return r.verdict(f)
+			}
+		}
+	}
+	for i := range answerRows {
+		if r := &answerRows[i]; r.matches(f) {
+			return r.verdict(f)
+		}
+	}
+	return unknownFault.verdict(f)
+}
+
+// facts are the words of a provider's error, decoded leniently: OpenAI's and
+// Anthropic's bodies, and those of the many servers that imitate them.
+type facts struct {
+	status   int
+	words    []string // error.type, error.code and error.details.error_code
+	message  string   // lower case, for the phrases of the table only
+	param    string
+	html     bool
+	blocked  bool // a CDN's challenge
+	appModel bool
+	hint     time.Duration
+}
+
+// maxErrorBody bounds how much of an error body is read to understand it.
+const maxErrorBody = 64 << 10
+
+func factsOf(ev Evidence) *facts {
+	f := &facts{status: ev.Status, appModel: ev.AppModel}
+	body := ev.Body[:min(len(ev.Body), maxErrorBody)]
+	f.html = looksLikeHTML(ev.Header, body)
+	f.blocked = ev.Header.Get("Cf-Mitigated") == "challenge" || f.html && isChallenge(body)
+	inner := RawJSON(bytes.TrimSpace(body))
+	if inner.IsArray() { // some servers wrap the error in a list
+		_ = EachElement(inner, func(v RawJSON) bool { inner = v; return false })
+	}
+	e := inner.Member("error")
+	switch {
+	case e.IsObject():
+		f.read(e)
+	case e.IsString():
+		f.message = strings.ToLower(e.Text())
+	default:
+		f.read(inner)
+	}
+	f.hint = retryHint(ev.Header, f.message, ev.Now)
+	if errors.Is(ev.Err, errInBand) {
+		f.status = f.innerStatus()
+	}
+	return f
+}
+
+// read takes the words out of an error object.
+func (f *facts) read(e RawJSON) {
+	for _, w := range []RawJSON{e.Member("type"), e.Member("code"), e.Member("details").Member("error_code")} {
+		switch text := w.Text(); {
+		case text != "":
+			f.words = append(f.words, text)
+		case w.Present() && !w.IsObject() && !w.IsArray():
+			f.words = append(f.words, string(w)) // a numeric code
+		}
+	}
+	f.message = strings.ToLower(e.Member("message").Text())
+	f.param = e.Member("param").Text()
+}
+
+// innerStatus finds the status that an error inside a 200 would have had: a
+// numeric code, else what its type means.
+func (f *facts) innerStatus() int {
+	for _, w := range f.words {
+		if n, err := strconv.Atoi(w); err == nil && n >= 400 && n <= 599 {
+			return n
+		}
+		if n, ok := statusOfType[w]; ok {
+			return n
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+func looksLikeHTML(h http.Header, body []byte) bool {
+	if strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/html") {
+		return true
+	}
+	start := bytes.ToLower(bytes.TrimLeft(body[:min(len(body), 512)], " \t\r\n\ufeff"))
+	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
+}
+
+func isChallenge(body []byte) bool {
+	page := bytes.ToLower(body)
+	return slices.ContainsFunc([]string{"just a moment", "attention required", "error 1020", "error 1015", "cf-chl"}, func(mark string) bool {
+		return bytes.Contains(page, []byte(mark))
+	})
+}
+
+// detail is what people are shown: the status and the most telling word. Only
+// characters of identifiers pass, since it is foreign text.
+func (f *facts) detail() string {
+	var parts []string
+	if f.status > 0 {
+		parts = append(parts, strconv.Itoa(f.status))
+	}
+	for _, w := range f.words {
+		if _, err := strconv.Atoi(w); err == nil || len(w) > 60 || w == "error" {
+			continue
+		}
+		if strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == "" {
+			parts = append(parts, w)
+			break
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// transportRow is one row of the table of faults without an answer.
+type transportRow struct {
+	match func(error) bool
+	row
+}
+
+// is matches an error of this package.
+func is(targets ...error) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(targets, func(t error) bool { return errors.Is(err, t) })
+	}
+}
+
+func isNoSuchHost(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}
+
+func isDNS(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
+}
+
+// isTLS reports a certificate or protocol that will be as wrong next time.
+func isTLS(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, hostname := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return verification || record || alert || authority || hostname || invalid || strings.Contains(err.Error(), "tls: ")
+}
+
+func isHandshakeTimeout(err error) bool {
+	return strings.Contains(err.Error(), "TLS handshake timeout")
+}
+
+// isProxyConnect reports that the egress proxy refused us.
+func isProxyConnect(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "proxyconnect"
+}
+
+func isDialTimeout(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" && op.Timeout()
+}
+
+func isDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// isBroken reports a connection that ended under the request.
+func isBroken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+func isCanceled(err error) bool { return errors.Is(err, context.Canceled) }
+
+func anyError(error) bool { return true }

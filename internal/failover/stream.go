@@ -1,0 +1,296 @@
+package failover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// streamBody is a streamed answer in the app's dialect, from its first held
+// event to its last. It reads, splits, understands and hands on in the
+// request's own goroutine; the attempt's timer is the only other one.
+type streamBody struct {
+	attempt *attempt
+	app     Format // of the app's dialect
+	trans   StreamTranslation
+	split   Splitter
+	out     []byte // what is ready for the app
+	report  RequestReport
+
+	contented bool // the commit's content has come
+	ending    bool // the reason for the end has come
+	finished  bool // the terminal event has come
+	failure   []byte
+	failed    bool // the provider's error event has come; its data is failure
+	usage     Usage
+	malformed int
+
+	verdict Verdict // how it ended; class OK for a complete answer
+	ended   bool
+}
+
+// readSize is what one read asks for. Tokens are small; a larger buffer would
+// only sit there while a stream is idle.
+const readSize = 4 << 10
+
+// errLinger ends the wait for the end of a body whose answer is complete.
+var errLinger = errors.New("the answer is complete and its body does not end")
+
+// linger is how long that wait is.
+const linger = time.Second
+
+func newStreamBody(a *attempt) *streamBody {
+	b := &streamBody{attempt: a, app: a.w.engine.dialects.Format(a.w.req.Operation.Dialect)}
+	if a.plan.translation != nil {
+		b.trans = a.plan.translation.Stream()
+	}
+	return b
+}
+
+// hold reads until the first content. It returns what went wrong before it, or
+// nil: then b.out holds everything up to it, unchanged and in order.
+func (b *streamBody) hold() *Evidence {
+	ev := func(err error) *Evidence {
+		return &Evidence{Status: b.attempt.resp.StatusCode, Header: b.attempt.resp.Header, Body: b.failure, Err: err}
+	}
+	for !b.contented {
+		err := b.read()
+		b.drain()
+		// What came in one read was not seen by the app yet, so a fault right
+		// behind the first content can still be a failover.
+		switch {
+		case b.failed:
+			return ev(errInBand)
+		case err == io.EOF && (b.contented && b.finished || b.complete()):
+			b.contented, b.finished = true, true
+		case err == io.EOF && len(b.out) == 0 && b.malformed == 0:
+			return ev(errEmpty)
+		case err == io.EOF && b.malformed == 0:
+			return ev(errTruncated)
+		case err != nil && err != io.EOF:
+			return ev(err)
+		case b.contented:
+		case b.malformed > 0:
+			return ev(b.kindOfGarbage())
+		case b.finished:
+			return ev(errEmpty)
+		case len(b.out) > maxHeld:
+			return ev(errContent)
+		}
+	}
+	return nil
+}
+
+// kindOfGarbage tells a page from a broken stream.
+func (b *streamBody) kindOfGarbage() error {
+	if looksLikeHTML(b.attempt.resp.Header, b.failure) {
+		return errHTML
+	}
+	return errContent
+}
+
+// read takes one read's worth of bytes from the provider.
+func (b *streamBody) read() error {
+	room, err := b.split.Space(readSize)
+	if err != nil {
+		return err
+	}
+	n, err := b.attempt.resp.Body.Read(room)
+	b.split.Wrote(n)
+	if err == io.EOF {
+		b.split.Close()
+	}
+	return err
+}
+
+// drain moves every complete event that was read to b.out.
+func (b *streamBody) drain() {
+	for {
+		ev, ok := b.split.Next()
+		if !ok || b.failed {
+			return
+		}
+		b.take(ev)
+	}
+}
+
+// take handles one event of the provider.
+func (b *streamBody) take(ev Event) {
+	var p Progress
+	if b.trans != nil {
+		b.out, p = b.trans.Feed(b.out, ev)
+	} else if p = b.attempt.format.Progress(ev); p.Kind != Malformed {
+		b.out = append(b.out, ev.Raw...)
+	}
+	b.count(p.Usage)
+	switch p.Kind {
+	case Content:
+		b.contented = true
+	case Ending:
+		b.contented, b.ending = true, true
+	case Finished:
+		b.finished = true
+		// A Responses stream's last event holds the whole answer, and a
+		// translation finishes only what is complete; the last event of the
+		// others says nothing by itself.
+		b.contented = b.contented || b.trans != nil || b.app.Dialect() == OpenAIResponses
+	case Failed:
+		b.failed, b.failure = true, bytes.Clone(ev.Data)
+	case Malformed:
+		if b.malformed++; !b.contented {
+			b.failure = bytes.Clone(ev.Raw)
+		}
+	}
+}
+
+// count keeps the last counts: providers repeat them, cumulatively.
+func (b *streamBody) count(u Usage) {
+	b.usage.Input = or(u.Input, b.usage.Input)
+	b.usage.CachedInput = or(u.CachedInput, b.usage.CachedInput)
+	b.usage.Output = or(u.Output, b.usage.Output)
+}
+
+// next implements answerBody. Its first call returns what was held.
+func (b *streamBody) next() ([]byte, error) {
+	for len(b.out) == 0 || b.ended {
+		if b.ended {
+			return nil, b.end()
+		}
+		err := b.read()
+		if err == nil && !b.finished {
+			b.attempt.timer.again(b.attempt.entry.cfg.Timeouts.Idle)
+		}
+		b.drain()
+		if b.failed || err != nil {
+			b.conclude(err)
+			out := b.out
+			b.out = nil
+			return out, b.end()
+		}
+		if b.finished {
+			b.attempt.timer.next(linger, errLinger)
+		}
+	}
+	out := b.out
+	b.out = b.out[:0]
+	return out, nil
+}
+
+func (b *streamBody) end() error {
+	b.ended = true
+	if b.verdict.Class == OK {
+		return io.EOF
+	}
+	return ErrAborted
+}
+
+// conclude decides how the stream ended, and appends what its end needs: the
+// terminal event that the provider left out, or the dialect's error event.
+func (b *streamBody) conclude(err error) {
+	a := b.attempt
+	switch {
+	case b.failed:
+		b.verdict = a.interruption(errInBand, Evidence{Status: a.resp.StatusCode, Body: b.failure})
+		if b.trans == nil { // the provider's own error event has been passed on
+			return
+		}
+	case b.finished:
+		b.verdict = Verdict{Class: OK}
+		return
+	case err == io.EOF:
+		if b.complete() {
+			b.verdict = Verdict{Class: OK}
+			return
+		}
+		b.verdict = a.interruption(errTruncated, Evidence{})
+	default:
+		b.verdict = a.interruption(err, Evidence{})
+	}
+	if a.appLeft() {
+		return
+	}
+	e := AppError{Status: 502, Class: b.verdict.Class, Message: "The provider " + a.entry.cfg.Name + " broke off its answer (" + b.verdict.Detail + ")."}
+	if errors.Is(context.Cause(a.w.ctx), ErrShutdown) {
+		e.Message = "The sidecar is shutting down."
+	}
+	b.out = append(b.out, b.app.ErrorEvent(e)...)
+}
+
+// complete handles a body that ended properly at the HTTP level.
+func (b *streamBody) complete() bool {
+	if b.trans != nil {
+		out, ok := b.trans.Finish(b.out)
+		if ok {
+			b.out = out
+		}
+		return ok
+	}
+	closing := b.app.Closing()
+	if b.ending && closing != nil {
+		b.out = append(b.out, closing...)
+		return true
+	}
+	return false
+}
+
+// close implements answerBody.
+func (b *streamBody) close(abandoned bool) {
+	a := b.attempt
+	a.close()
+	outcome := Succeeded
+	switch {
+	case abandoned && !b.ended && !b.finished, a.appLeft() && b.verdict.Class != OK:
+		b.verdict, outcome = Verdict{Class: ClientClosed, Blame: Nobody}, Canceled
+	case abandoned && !b.ended:
+		b.verdict = Verdict{Class: OK}
+	case b.verdict.Class != OK:
+		outcome = Interrupted
+	}
+	a.permit.Done(b.verdict)
+	a.w.report(a.entry, a, b.verdict)
+	b.report.Usage, b.report.Malformed = b.usage, b.malformed
+	a.w.finishAnswered(b.report, outcome)
+}
+
+// longBody is a unary answer too long to be held before its commit.
+type longBody struct {
+	attempt *attempt
+	begun   []byte
+	buf     []byte
+	report  RequestReport
+	verdict Verdict
+}
+
+func (b *longBody) next() ([]byte, error) {
+	if out := b.begun; out != nil {
+		b.begun = nil
+		b.buf = make([]byte, 32<<10)
+		return out, nil
+	}
+	a := b.attempt
+	a.timer.next(a.entry.cfg.Timeouts.Idle, errIdle)
+	n, err := a.resp.Body.Read(b.buf)
+	switch {
+	case err == io.EOF:
+		b.verdict = Verdict{Class: OK}
+	case err != nil:
+		b.verdict, err = a.interruption(err, Evidence{}), ErrAborted
+	}
+	return b.buf[:n], err
+}
+
+func (b *longBody) close(abandoned bool) {
+	outcome := Succeeded
+	switch {
+	case abandoned || b.attempt.appLeft() && b.verdict.Class != OK:
+		b.verdict, outcome = Verdict{Class: ClientClosed, Blame: Nobody}, Canceled
+	case b.verdict.Class != OK:
+		outcome = Interrupted
+	}
+	b.attempt.close()
+	b.attempt.permit.Done(b.verdict)
+	b.attempt.w.report(b.attempt.entry, b.attempt, b.verdict)
+	b.attempt.w.finishAnswered(b.report, outcome)
+}

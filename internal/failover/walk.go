@@ -1,0 +1,277 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// walk is one request's way along its chain. It lives on the stack of the
+// request's goroutine.
+type walk struct {
+	engine *Engine
+	ctx    context.Context
+	req    *Request
+	shape  Shape
+	chain  *Chain
+	// appModel is the model that the app chose; empty where its `model` only
+	// named the chain.
+	appModel string
+	deadline time.Time
+	waited   time.Duration // spent on providers, for the overhead metric
+
+	tried      []*entry // in order; an entry's retries are one visit
+	tries      int
+	passedOver bool // somebody who could have served stands before the one who answers
+	refused    []refusal
+	reasons    []Class // by entry; empty: not looked at
+	ineligible *IneligibleError
+	// tooLong is the entry for whose window the request was too long.
+	tooLong *entry
+	// mistake is the first answer that calls the request the caller's own
+	// mistake; otherFault tells that some entry failed in another way.
+	mistake    *providerError
+	otherFault bool
+}
+
+// refusal is an entry whose circuit said no.
+type refusal struct {
+	entry *entry
+	Refusal
+}
+
+func newWalk(ctx context.Context, e *Engine, req *Request, shape Shape, chain *Chain) *walk {
+	w := &walk{engine: e, ctx: ctx, req: req, shape: shape, chain: chain, appModel: shape.Model}
+	if shape.Model == chain.Name() {
+		w.appModel = ""
+	}
+	w.reasons = make([]Class, len(chain.entries))
+	w.deadline = req.Received.Add(chain.Config.Timeouts.Chain)
+	if p := patience(req.Header); p > 0 {
+		w.deadline = minTime(w.deadline, req.Received.Add(p))
+	}
+	return w
+}
+
+// patience is how long the app's SDK will wait for an answer, less a twentieth
+// (at most half a second), so that ours arrives in time. 0: not said.
+func patience(h http.Header) time.Duration {
+	v := h["X-Stainless-Timeout"]
+	if len(v) == 0 {
+		return 0
+	}
+	s, err := strconv.ParseFloat(v[0], 64)
+	if err != nil {
+		return 0
+	}
+	d := seconds(s)
+	return d - min(d/20, 500*time.Millisecond)
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// run tries the entries in order, then those whose breaker alone is in the
+// way, and gives up.
+func (w *walk) run() *Answer {
+	for _, e := range w.chain.entries {
+		if a := w.visit(e); a != nil {
+			return a
+		}
+		if !w.mayGoOn() {
+			return w.giveUp()
+		}
+	}
+	if a := w.lastResort(); a != nil {
+		return a
+	}
+	return w.giveUp()
+}
+
+func (w *walk) mayGoOn() bool { return w.ctx.Err() == nil && time.Now().Before(w.deadline) }
+
+// visit looks at one entry and, where that is possible, tries it. It returns
+// an answer only when the walk is over.
+func (w *walk) visit(e *entry) *Answer {
+	plan, ok := w.plan(e)
+	if !ok {
+		return nil
+	}
+	cred, err := e.endpoint.Credential()
+	if err != nil {
+		w.passBy(e, NoCredential)
+		return nil
+	}
+	permit, no := e.circuit.Allow(cred.Fingerprint)
+	if permit == nil {
+		w.refused = append(w.refused, refusal{e, no})
+		w.passedOver = true
+		w.passBy(e, no.Class)
+		return nil
+	}
+	plan.credentials = cred
+	return w.try(e, plan, permit)
+}
+
+// lastResort asks the entries that a breaker alone holds back, the one due
+// first at first: a request that is refused can never succeed.
+func (w *walk) lastResort() *Answer {
+	slices.SortStableFunc(w.refused, func(a, b refusal) int { return a.Until.Compare(b.Until) })
+	for _, r := range w.refused {
+		if r.Gated || !w.mayGoOn() {
+			continue
+		}
+		cred, err := r.entry.endpoint.Credential()
+		if err != nil {
+			continue
+		}
+		permit := r.entry.circuit.Force(cred.Fingerprint)
+		if permit == nil {
+			continue
+		}
+		plan, ok := w.plan(r.entry)
+		if !ok {
+			permit.Done(Verdict{Class: Ineligible, Blame: Nobody})
+			continue
+		}
+		plan.credentials = cred
+		if a := w.try(r.entry, plan, permit); a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// passBy books an entry that is left out without a try.
+func (w *walk) passBy(e *entry, reason Class) {
+	w.reasons[e.index] = reason
+	w.engine.observer.Bypassed(w.chain.Name(), e.cfg.Name, reason)
+}
+
+// plan is how one entry would be asked.
+type plan struct {
+	op          Operation
+	model       string
+	body        *Replay
+	translation Translation // nil: the entry speaks the app's dialect
+	credentials Credentials
+}
+
+// plan decides whether an entry can serve the request at all, and prepares its
+// body. Where it cannot, the reason is booked and nobody is blamed.
+func (w *walk) plan(e *entry) (plan, bool) {
+	if w.tooLong != nil && e != w.tooLong && !largerWindow(e, w.tooLong) {
+		w.reasons[e.index] = ContextTooLong
+		return plan{}, false
+	}
+	op := w.req.Operation
+	native := e.native[op.Dialect]
+	model := w.modelFor(e)
+	if model == "" && (!native || w.appModel == "" && w.shape.Model != "") {
+		w.cannot(e, NoModel, &IneligibleError{Field: "model", Reason: "the provider " + strconv.Quote(e.cfg.Name) + " has no model of its own for this request"})
+		return plan{}, false
+	}
+	p := plan{op: op, model: model}
+	if native {
+		p.body = w.req.Body
+		if model != "" && model != w.shape.Model {
+			p.body = NewReplay(w.shape.WithModel(w.req.Body.Bytes(), model))
+		}
+		return p, true
+	}
+	if op.Whole {
+		w.cannot(e, Ineligible, &IneligibleError{Field: op.Path, Reason: "only an entry that speaks this dialect itself can answer it"})
+		return plan{}, false
+	}
+	return w.translate(e, p)
+}
+
+// translate prepares the body for the first dialect of the entry that the
+// request can be carried to.
+func (w *walk) translate(e *entry, p plan) (plan, bool) {
+	var failed *IneligibleError
+	for _, to := range e.dialects {
+		op, ok := translatable(to)
+		if !ok {
+			continue
+		}
+		t, err := w.engine.dialects.Translate(w.req.Operation.Dialect, to, w.req.Body.Bytes(),
+			TranslateOptions{Model: p.model, MaxTokensField: e.endpoint.MaxTokensField()})
+		if err == nil {
+			p.op, p.translation, p.body = op, t, NewReplay(t.Body())
+			return p, true
+		}
+		if failed, ok = errors.AsType[*IneligibleError](err); !ok {
+			failed = &IneligibleError{Field: "body", Reason: err.Error()}
+		}
+	}
+	if failed == nil {
+		failed = &IneligibleError{Field: w.req.Operation.Path, Reason: "no entry speaks a dialect that it can be translated to"}
+	}
+	w.cannot(e, Ineligible, failed)
+	return plan{}, false
+}
+
+// translatable gives the operation of a dialect that answers can be translated
+// from.
+func translatable(d Dialect) (Operation, bool) {
+	for _, op := range []Operation{ChatCompletions, Messages} {
+		if op.Dialect == d {
+			return op, true
+		}
+	}
+	return Operation{}, false
+}
+
+func (w *walk) cannot(e *entry, reason Class, err *IneligibleError) {
+	w.reasons[e.index] = reason
+	if w.ineligible == nil {
+		w.ineligible = err
+	}
+}
+
+// modelFor is what the entry is asked for; empty: nothing is known.
+func (w *walk) modelFor(e *entry) string {
+	for _, m := range e.cfg.ModelMap {
+		if w.appModel != "" && m.From == w.appModel {
+			return m.To
+		}
+	}
+	// Vectors of different models cannot be compared, so an entry's model is
+	// not put in the place of the app's own.
+	if w.req.Operation == Embeddings && w.appModel != "" {
+		return w.appModel
+	}
+	if e.cfg.Model != "" {
+		return e.cfg.Model
+	}
+	if e.native[w.req.Operation.Dialect] {
+		return w.appModel
+	}
+	return ""
+}
+
+// largerWindow reports whether e may take what was too long for small.
+func largerWindow(e, small *entry) bool {
+	return e.cfg.ContextWindow == 0 || e.cfg.ContextWindow > small.cfg.ContextWindow
+}
+
+// othersRemain reports whether an entry behind e could still be tried.
+func (w *walk) othersRemain(e *entry) bool {
+	for _, o := range w.chain.entries[e.index+1:] {
+		if w.reasons[o.index] != "" || slices.Contains(w.tried, o) {
+			continue
+		}
+		if cred, err := o.endpoint.Credential(); err == nil && o.circuit.State(cred.Fingerprint).Usable() {
+			return true
+		}
+	}
+	return false
+}
