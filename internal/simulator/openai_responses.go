@@ -1,0 +1,210 @@
+package simulator
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// responsesUsage is the usage of a response.
+type responsesUsage struct {
+	InputTokens  int `json:"input_tokens"`
+	InputDetails struct {
+		Cached int `json:"cached_tokens"`
+	} `json:"input_tokens_details"`
+	OutputTokens  int `json:"output_tokens"`
+	OutputDetails struct {
+		Reasoning int `json:"reasoning_tokens"`
+	} `json:"output_tokens_details"`
+	TotalTokens int `json:"total_tokens"`
+}
+
+// response is the object of the Responses API: the request's own settings are echoed in it.
+type response struct {
+	ID                 string          `json:"id"`
+	Object             string          `json:"object"`
+	CreatedAt          int64           `json:"created_at"`
+	Status             string          `json:"status"`
+	Background         bool            `json:"background"`
+	Error              any             `json:"error"`
+	IncompleteDetails  any             `json:"incomplete_details"`
+	Instructions       any             `json:"instructions"`
+	MaxOutputTokens    any             `json:"max_output_tokens"`
+	Model              string          `json:"model"`
+	Output             []any           `json:"output"`
+	ParallelToolCalls  bool            `json:"parallel_tool_calls"`
+	PreviousResponseID any             `json:"previous_response_id"`
+	Reasoning          any             `json:"reasoning"`
+	ServiceTier        string          `json:"service_tier"`
+	Store              bool            `json:"store"`
+	Temperature        any             `json:"temperature"`
+	Text               any             `json:"text"`
+	ToolChoice         any             `json:"tool_choice"`
+	Tools              any             `json:"tools"`
+	TopP               any             `json:"top_p"`
+	Truncation         string          `json:"truncation"`
+	Usage              *responsesUsage `json:"usage"`
+	User               any             `json:"user"`
+	Metadata           any             `json:"metadata"`
+}
+
+// responses answers POST /v1/responses.
+func (x *exchange) responses(o object) error {
+	if e := checkResponses(o); e != nil {
+		return x.sendError(*e)
+	}
+	if !x.p.knows(x.model) {
+		e := (&Fault{}).errorFor(OpenAI, http.StatusNotFound)
+		e.status, e.param = http.StatusBadRequest, "model"
+		e.message = "The requested model '{{model}}' does not exist."
+		return x.sendError(e)
+	}
+	p := x.responsesPrompt(o)
+	script := readScript(p)
+	maxTokens, _ := integer(o["max_output_tokens"])
+	_, short := script.limit(maxTokens, nil)
+	u := script.count(p)
+	use := &responsesUsage{InputTokens: u.prompt, OutputTokens: u.completion, TotalTokens: u.prompt + u.completion}
+	use.InputDetails.Cached, use.OutputDetails.Reasoning = u.cached, u.reasoning
+
+	r := x.newResponse(o)
+	s := &responsesStream{x: x}
+	s.emit("response.created", prelude, "response", r)
+	s.emit("response.in_progress", prelude, "response", r)
+	var output []any
+	for i, part := range script.Parts {
+		output = append(output, s.item(i, part))
+	}
+	end := "completed"
+	switch {
+	case short, script.Stop == "length", script.Stop == "max_output_tokens":
+		end = "incomplete"
+		r.IncompleteDetails = object{"reason": "max_output_tokens"}
+	case script.Stop == "content_filter":
+		end = "incomplete"
+		r.IncompleteDetails = object{"reason": "content_filter"}
+	}
+	empty := r
+	empty.Status = "completed"
+	r.Status, r.Output, r.Usage = end, output, use
+	if output == nil {
+		r.Output = []any{}
+	}
+	s.emit("response."+end, terminal, "response", r)
+	return x.play(reply{
+		unary: encode(r), events: s.events, tokens: u.completion, empty: encode(empty),
+		odd: event{name: "keepalive", data: `{"type":"keepalive"}`},
+	})
+}
+
+// newResponse is the response before any output.
+func (x *exchange) newResponse(o object) response {
+	or := func(name string, otherwise any) any {
+		if v := o[name]; v != nil {
+			return v
+		}
+		return otherwise
+	}
+	parallel, ok := o["parallel_tool_calls"].(bool)
+	store, stated := o["store"].(bool)
+	return response{
+		ID: "resp_" + x.p.id(x.serial, "response", 48), Object: "response", CreatedAt: x.rec.Time.Unix(),
+		Status: "in_progress", Model: x.model, Output: []any{}, ParallelToolCalls: parallel || !ok,
+		Instructions: o["instructions"], MaxOutputTokens: o["max_output_tokens"], PreviousResponseID: o["previous_response_id"],
+		Reasoning: or("reasoning", object{"effort": nil, "summary": nil}), ServiceTier: "default", Store: store || !stated,
+		Temperature: or("temperature", 1.0), Text: or("text", object{"format": object{"type": "text"}}),
+		ToolChoice: or("tool_choice", "auto"), Tools: or("tools", []any{}), TopP: or("top_p", 1.0),
+		Truncation: "disabled", User: o["user"], Metadata: or("metadata", object{}),
+	}
+}
+
+// checkResponses checks a Responses request by the published rules.
+func checkResponses(o object) *apiError {
+	if name := unknown(o, responsesFields); name != "" {
+		return invalid(name, "unknown_parameter", "Unknown parameter: '%s'.", name)
+	}
+	if str(o, "model") == "" {
+		return missing("model")
+	}
+	if n, ok := integer(o["max_output_tokens"]); ok && n < 16 {
+		return invalid("max_output_tokens", "integer_below_min_value", "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got %d instead.", n)
+	}
+	if e := checkPositive(o, "max_output_tokens"); e != nil {
+		return e
+	}
+	if e := checkOpenAITools(o, ""); e != nil {
+		return e
+	}
+	switch input := o["input"].(type) {
+	case nil:
+		return missing("input")
+	case string:
+		return nil
+	case []any:
+		return checkItems(input)
+	}
+	return wrongType("input", "a string or an array")
+}
+
+// checkItems checks the items of a Responses input: roles, and that every output answers a call and every call has
+// its output.
+func checkItems(input []any) *apiError {
+	items, ok := list(input)
+	if !ok {
+		return wrongType("input", "an array of objects")
+	}
+	var open []string
+	for _, item := range items {
+		role, kind := str(item, "role"), str(item, "type")
+		switch kind {
+		case "", "message":
+			if !slices.Contains([]string{"user", "assistant", "system", "developer"}, role) {
+				return invalid("input", "invalid_value", "Invalid value: '%s'. Supported values are: 'assistant', 'system', 'developer', and 'user'.", role)
+			}
+		case "function_call":
+			id := str(item, "call_id")
+			if n := utf8.RuneCountInString(id); n > 64 {
+				return invalid("input", "string_above_max_length", "Invalid 'input.call_id': string too long. Expected a string with maximum length 64, but got a string with length %d instead.", n)
+			}
+			open = append(open, id)
+		case "function_call_output":
+			id := str(item, "call_id")
+			if !slices.Contains(open, id) {
+				return invalid("input", "", "No tool call found for function call output with call_id %s.", id)
+			}
+			open = slices.DeleteFunc(open, func(o string) bool { return o == id })
+		}
+	}
+	if len(open) > 0 {
+		return invalid("input", "", "No tool output found for function call %s.", open[0])
+	}
+	return nil
+}
+
+// responsesPrompt reads what the answer depends on.
+func (x *exchange) responsesPrompt(o object) prompt {
+	p := prompt{provider: x.p.config.Name, model: x.model}
+	p.chars = chars(o["input"]) + chars(o["instructions"]) + chars(o["tools"])
+	p.tools, p.forced = chatTools(o["tools"], o["tool_choice"])
+	if text, ok := o["input"].(string); ok {
+		p.user = text
+		return p
+	}
+	items, _ := list(o["input"])
+	var results []string
+	for _, item := range slices.Backward(items) {
+		if str(item, "type") != "function_call_output" {
+			if len(results) == 0 && str(item, "role") == "user" {
+				p.user = textOf(item["content"])
+			}
+			break
+		}
+		results = append(results, textOf(item["output"]))
+	}
+	if len(results) > 0 {
+		slices.Reverse(results)
+		p.result = new(strings.Join(results, "\n"))
+	}
+	return p
+}
