@@ -60,7 +60,13 @@ type listedCount struct {
 // admin serves the paths under /-/.
 func (s *Simulator) admin() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/faults", func(w http.ResponseWriter, r *http.Request) { s.listFaults(w) })
+	mux.HandleFunc("GET /-/faults", func(w http.ResponseWriter, r *http.Request) {
+		var all []listedScenario
+		for _, c := range Catalogue() {
+			all = append(all, listedScenario{c.Name, c.Description, c.Kinds})
+		}
+		s.listFaults(w, all)
+	})
 	mux.HandleFunc("POST /-/faults", s.postFault)
 	mux.HandleFunc("DELETE /-/faults", s.deleteFaults)
 	mux.HandleFunc("GET /-/requests", func(w http.ResponseWriter, r *http.Request) {
@@ -77,19 +83,16 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(append([]byte(encode(v)), '\n'))
 }
 
-// listFaults answers with the active faults and the catalogue.
-func (s *Simulator) listFaults(w http.ResponseWriter) {
+// listFaults answers with the active faults, and with the catalogue where it is asked for.
+func (s *Simulator) listFaults(w http.ResponseWriter, catalogue []listedScenario) {
 	out := struct {
 		Active    []listedFault    `json:"active"`
-		Catalogue []listedScenario `json:"catalogue"`
-	}{Active: []listedFault{}}
+		Catalogue []listedScenario `json:"catalogue,omitempty"`
+	}{[]listedFault{}, catalogue}
 	for _, p := range s.providers {
 		for _, f := range p.Faults() {
 			out.Active = append(out.Active, listedFault{p.Name(), cmp.Or(f.Name, string(f.Effect)), f.Model, f.Key, f.Only})
 		}
-	}
-	for _, c := range Catalogue() {
-		out.Catalogue = append(out.Catalogue, listedScenario{c.Name, c.Description, c.Kinds})
 	}
 	writeJSON(w, out)
 }
@@ -114,7 +117,7 @@ func (s *Simulator) postFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Fail(f)
-	s.listFaults(w)
+	s.listFaults(w, nil)
 }
 
 // deleteFaults heals one provider, or all.
@@ -129,7 +132,7 @@ func (s *Simulator) deleteFaults(w http.ResponseWriter, r *http.Request) {
 			p.Heal()
 		}
 	}
-	s.listFaults(w)
+	s.listFaults(w, nil)
 }
 
 // effects are what faultOrder takes beside the catalogue's names.

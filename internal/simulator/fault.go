@@ -53,7 +53,8 @@ const (
 	HoldOpen Effect = "hold-open"
 	// DoubleTerminal sends the terminal event twice. Streams only.
 	DoubleTerminal Effect = "double-terminal"
-	// EmptyAnswer answers 200 in the right shape with nothing in it: choices, output or content is [], and no reason.
+	// EmptyAnswer answers 200 in the right shape with nothing in it: choices, output or content is [], and there is no
+	// finish or stop reason. A stream has its prelude and its terminal event only.
 	EmptyAnswer Effect = "empty-answer"
 	// ShortBody announces a longer Content-Length than it sends.
 	ShortBody Effect = "short-body"

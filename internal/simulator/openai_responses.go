@@ -92,8 +92,10 @@ func (x *exchange) responses(o object) error {
 		r.Output = []any{}
 	}
 	s.emit("response."+end, terminal, "response", r)
+	blank := &responsesStream{x: x}
+	blank.emit("response.completed", terminal, "response", empty)
 	return x.play(reply{
-		unary: encode(r), events: s.events, tokens: u.completion, empty: encode(empty),
+		unary: encode(r), events: s.events, tokens: u.completion, empty: encode(empty), emptyEnd: blank.events[0],
 		odd: event{name: "keepalive", data: `{"type":"keepalive"}`},
 	})
 }

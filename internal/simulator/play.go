@@ -29,8 +29,10 @@ type reply struct {
 	unary  string
 	events []event
 	empty  string // The answer without any content, for [EmptyAnswer].
-	odd    event  // A legal but unusual event, for [Oddities].
-	tokens int    // Content events that a unary answer would have had.
+	// emptyEnd is the terminal event of an empty stream, where that event has content.
+	emptyEnd event
+	odd      event // A legal but unusual event, for [Oddities].
+	tokens   int   // Content events that a unary answer would have had.
 }
 
 // play sends the answer with the fault's effect.
@@ -42,14 +44,26 @@ func (x *exchange) play(a reply) error {
 		}
 	}
 	if f.Effect == EmptyAnswer {
-		x.stream = false
-		x.header(http.StatusOK, "application/json")
-		return x.finish(a.empty)
+		a.unary, a.events = a.empty, emptied(a)
 	}
 	if x.stream {
 		return x.playStream(a)
 	}
 	return x.playUnary(a)
+}
+
+// emptied returns the events of an answer without content and finish.
+func emptied(a reply) []event {
+	var out []event
+	for _, ev := range a.events {
+		switch {
+		case ev.phase == terminal && a.emptyEnd.data != "":
+			out = append(out, a.emptyEnd)
+		case ev.phase == prelude, ev.phase == terminal:
+			out = append(out, ev)
+		}
+	}
+	return out
 }
 
 // playUnary sends the answer as one JSON body.

@@ -1,0 +1,109 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/understudy-dev/understudy/internal/simulator/slack"
+)
+
+// Run is the command sidecar simulate: it serves an OpenAI and an Anthropic provider, and Slack if asked for, until ctx
+// ends. It fails on a bad flag, and on an address that is not loopback or not free.
+func Run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	openAIAddr := flags.String("listen-openai", "127.0.0.1:9101", "loopback address of the OpenAI provider")
+	anthropicAddr := flags.String("listen-anthropic", "127.0.0.1:9102", "loopback address of the Anthropic provider")
+	slackAddr := flags.String("slack-listen", "", "loopback address of the Slack stand-in; none if empty")
+	delay := flags.Duration("token-delay", 30*time.Millisecond, "pause between the tokens of an answer")
+	list := flags.Bool("list", false, "print the faults that can be set, and exit")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("simulate takes flags only, not %q", flags.Arg(0))
+	}
+	if *list {
+		return printCatalogue(stdout)
+	}
+	sim, err := New(Options{TokenDelay: *delay})
+	if err != nil {
+		return err
+	}
+	defer sim.Close()
+	workspace := slack.New(slack.Options{})
+	defer workspace.Close()
+	var servers []*Server
+	for _, part := range []struct {
+		flag, address string
+		serve         func(address string) (*Server, error)
+	}{
+		{"listen-openai", *openAIAddr, sim.Provider("openai").listenOn},
+		{"listen-anthropic", *anthropicAddr, sim.Provider("anthropic").listenOn},
+		{"slack-listen", *slackAddr, func(address string) (*Server, error) {
+			return NewServer(workspace.Handler(), ServerOptions{Address: address})
+		}},
+	} {
+		if part.address == "" && part.flag == "slack-listen" {
+			continue
+		}
+		s, err := part.serve(part.address)
+		if err == nil {
+			err = s.Start()
+		}
+		if err != nil {
+			return fmt.Errorf("--%s: %w", part.flag, err)
+		}
+		defer s.Stop()
+		servers = append(servers, s)
+	}
+	if err := announce(stdout, servers); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// listenOn returns a server of the provider.
+func (p *Provider) listenOn(address string) (*Server, error) {
+	return NewServer(p.Handler(), ServerOptions{Address: address})
+}
+
+// announce prints where things are and how to break them.
+func announce(w io.Writer, servers []*Server) error {
+	openAI, anthropic := servers[0].URL(), servers[1].URL()
+	var b strings.Builder
+	fmt.Fprintf(&b, "openai     %s/v1   (any key)\n", openAI)
+	fmt.Fprintf(&b, "anthropic  %s      (any key)\n", anthropic)
+	if len(servers) > 2 {
+		fmt.Fprintf(&b, "slack      %s%s\n", servers[2].URL(), slack.DefaultWebhook)
+	}
+	fmt.Fprintf(&b, "\nBreak a provider, and heal it again (simulate --list shows all faults):\n\n")
+	fmt.Fprintf(&b, "  curl -s %s/-/faults -d '{\"provider\":\"anthropic\",\"fault\":\"overloaded\"}'\n", anthropic)
+	fmt.Fprintf(&b, "  curl -s -X DELETE '%s/-/faults?provider=anthropic'\n", anthropic)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printCatalogue prints the catalogue as a table.
+func printCatalogue(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "FAULT\tPROVIDERS\tWHAT HAPPENS")
+	for _, s := range Catalogue() {
+		kinds := make([]string, len(s.Kinds))
+		for i, k := range s.Kinds {
+			kinds[i] = string(k)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, strings.Join(kinds, ", "), s.Description)
+	}
+	return t.Flush()
+}
