@@ -154,6 +154,9 @@ func (x *exchange) message(o object, p prompt) reply {
 	maxTokens, _ := integer(o["max_tokens"])
 	stops := stringsOf(o["stop_sequences"])
 	stop, short := script.limit(maxTokens, stops)
+	if maxTokens == 0 { // Such a request only warms the cache.
+		script.Parts, stop, short = nil, "", true
+	}
 	m := anthropicMessage{
 		ID: "msg_01" + x.p.id(x.serial, "message", 22), Type: "message", Role: "assistant", Model: x.model, Content: []any{},
 	}
@@ -246,6 +249,9 @@ func (x *exchange) block(i int, part Part) (any, []event) {
 		first = content // A call is visible from its first event on.
 		call := toolUseBlock{"tool_use", x.callID("toolu_01", i, 22), part.Name, json.RawMessage(part.Text)}
 		whole = call
+		if !json.Valid(call.Input) { // The tokens ran out within the arguments.
+			whole = toolUseBlock{call.Type, call.ID, call.Name, json.RawMessage("{}")}
+		}
 		call.Input = json.RawMessage("{}")
 		begun = call
 		deltas = append(deltas, "") // The API begins a call's arguments with an empty piece.

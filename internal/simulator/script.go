@@ -20,7 +20,7 @@ import (
 //	                does not offer is named in a text instead
 //	think TEXT      think this before the answer
 //	refuse TEXT     refuse with this text
-//	tokens N        answer with a text of N tokens
+//	tokens N        answer with a text of N tokens, at most 100,000
 //	stop REASON     end with this finish_reason or stop_reason, written as is
 //	cached N        report up to N prompt tokens as read from the cache
 //
@@ -60,6 +60,9 @@ type prompt struct {
 	forced          string   // Name of the tool that must be called, "*" for any.
 	chars           int      // Characters of the whole prompt.
 }
+
+// maxTokensAsked bounds the command tokens.
+const maxTokensAsked = 100_000
 
 // commands are the first words of a script's lines.
 var commands = []string{"say", "echo", "tool", "think", "refuse", "tokens", "stop", "cached"}
@@ -113,7 +116,7 @@ func parseScript(p prompt) Script {
 			s.Stop = strings.TrimSpace(rest)
 		case "tokens":
 			n, _ := strconv.Atoi(strings.TrimSpace(rest))
-			s.text(strings.TrimSpace(strings.Repeat("word ", max(n, 0))))
+			s.text(strings.TrimSpace(strings.Repeat("word ", min(max(n, 0), maxTokensAsked))))
 		case "cached":
 			s.Cached, _ = strconv.Atoi(strings.TrimSpace(rest))
 		case "tool":
