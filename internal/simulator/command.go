@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -35,33 +36,30 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if *list {
 		return printCatalogue(stdout)
 	}
-	sim, err := New(Options{TokenDelay: *delay})
+	return simulate(ctx, stdout, *delay, [3]string{*openAIAddr, *anthropicAddr, *slackAddr})
+}
+
+// simulate serves OpenAI, Anthropic and Slack on these addresses until ctx ends; without an address there is no Slack.
+func simulate(ctx context.Context, stdout io.Writer, delay time.Duration, addresses [3]string) error {
+	sim, err := New(Options{TokenDelay: delay})
 	if err != nil {
 		return err
 	}
 	defer sim.Close()
 	workspace := slack.New(slack.Options{})
 	defer workspace.Close()
+	handlers := [3]http.Handler{sim.Provider("openai").Handler(), sim.Provider("anthropic").Handler(), workspace.Handler()}
 	var servers []*Server
-	for _, part := range []struct {
-		flag, address string
-		serve         func(address string) (*Server, error)
-	}{
-		{"listen-openai", *openAIAddr, sim.Provider("openai").listenOn},
-		{"listen-anthropic", *anthropicAddr, sim.Provider("anthropic").listenOn},
-		{"slack-listen", *slackAddr, func(address string) (*Server, error) {
-			return NewServer(workspace.Handler(), ServerOptions{Address: address})
-		}},
-	} {
-		if part.address == "" && part.flag == "slack-listen" {
+	for i, name := range [3]string{"listen-openai", "listen-anthropic", "slack-listen"} {
+		if addresses[i] == "" && name == "slack-listen" {
 			continue
 		}
-		s, err := part.serve(part.address)
+		s, err := NewServer(handlers[i], ServerOptions{Address: addresses[i]})
 		if err == nil {
 			err = s.Start()
 		}
 		if err != nil {
-			return fmt.Errorf("--%s: %w", part.flag, err)
+			return fmt.Errorf("--%s: %w", name, err)
 		}
 		defer s.Stop()
 		servers = append(servers, s)
@@ -71,11 +69,6 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	<-ctx.Done()
 	return nil
-}
-
-// listenOn returns a server of the provider.
-func (p *Provider) listenOn(address string) (*Server, error) {
-	return NewServer(p.Handler(), ServerOptions{Address: address})
 }
 
 // announce prints where things are and how to break them.

@@ -232,23 +232,10 @@ func (x *exchange) chatStream(c completion, script Script, end chatEnd) reply {
 			a.events = append(a.events, delta(content, chatDelta{ToolCalls: []chatCall{call}}))
 		}
 		for _, piece := range tokens(part.Text) {
-			var d chatDelta
-			switch part.Kind {
-			case TextPart:
-				d.Content = piece
-			case RefusalPart:
-				d.Refusal = piece
-			case ThoughtPart:
-				if !x.p.config.ReasoningContent {
-					continue
-				}
-				d.Reasoning = piece
-			case CallPart:
-				call := chatCall{Index: new(calls)}
-				call.Function.Arguments = piece
-				d.ToolCalls = []chatCall{call}
+			if part.Kind == ThoughtPart && !x.p.config.ReasoningContent {
+				break
 			}
-			a.events = append(a.events, delta(content, d))
+			a.events = append(a.events, delta(content, pieceDelta(part.Kind, piece, calls)))
 		}
 		if part.Kind == CallPart {
 			calls++
@@ -262,4 +249,19 @@ func (x *exchange) chatStream(c completion, script Script, end chatEnd) reply {
 	a.events = append(a.events, event{data: "[DONE]", phase: terminal})
 	a.odd = chunk(prelude, []chatChoice{}, nil)
 	return a
+}
+
+// pieceDelta is the delta of one piece of a part; call is the index of the tool call that it belongs to.
+func pieceDelta(kind PartKind, piece string, call int) chatDelta {
+	switch kind {
+	case RefusalPart:
+		return chatDelta{Refusal: piece}
+	case ThoughtPart:
+		return chatDelta{Reasoning: piece}
+	case CallPart:
+		c := chatCall{Index: new(call)}
+		c.Function.Arguments = piece
+		return chatDelta{ToolCalls: []chatCall{c}}
+	}
+	return chatDelta{Content: piece}
 }

@@ -55,10 +55,7 @@ func (x *exchange) responses(o object) error {
 		return x.sendError(*e)
 	}
 	if !x.p.knows(x.model) {
-		e := (&Fault{}).errorFor(OpenAI, http.StatusNotFound)
-		e.status, e.param = http.StatusBadRequest, "model"
-		e.message = "The requested model '{{model}}' does not exist."
-		return x.sendError(e)
+		return x.sendError((&Fault{}).errorFor(OpenAI, http.StatusNotFound))
 	}
 	p := x.responsesPrompt(o)
 	script := readScript(p)
