@@ -147,3 +147,26 @@ func TestTheCommandSaysWhereItListensAndEndsWithItsContext(t *testing.T) {
 		t.Errorf("%d curl lines in\n%s", n, text)
 	}
 }
+
+func TestAStopCutsWhatHangsAndBlamesNoClient(t *testing.T) {
+	sim := newSimulator(t, Options{})
+	s, client := runningServer(t, sim, ServerOptions{})
+	p := sim.Provider("openai")
+	p.Fail(Fault{Effect: Hang})
+	failed := make(chan error, 1)
+	go func() {
+		_, _, err := post(t, client, s.URL(), "/v1/chat/completions", chatHello)
+		failed <- err
+	}()
+	hanging := func(requests []Request) bool { return len(requests) == 1 && requests[0].Fault != "" }
+	if err := p.Await(t.Context(), hanging); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+	if err := <-failed; err == nil {
+		t.Error("the request was answered by a stopped server")
+	}
+	if r := p.Requests()[0]; r.Cancelled || !r.Done {
+		t.Errorf("record %+v, want done and not cancelled", r)
+	}
+}
