@@ -1,0 +1,155 @@
+package v1alpha1
+
+// Provider is one entry of a chain.
+//
+// +kubebuilder:validation:XValidation:rule=`self.type != 'OpenAICompatible' || (has(self.baseURL) && self.baseURL != "")`,messageExpression="'provider ' + self.name + ' of type OpenAICompatible has no address: write baseURL, such as https://llm.example.com/v1'",fieldPath=".baseURL",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || self.baseURL == "" || (isURL(self.baseURL) && url(self.baseURL).getScheme() in ['http', 'https'] && url(self.baseURL).getHostname() != "")`,messageExpression="'the address of provider ' + self.name + ' is not an http or https URL with a host: write one such as https://llm.example.com/v1'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || !self.baseURL.matches('[?#]|^[^/?#]*//[^/?#]*@')`,messageExpression="'the address of provider ' + self.name + ' holds a user, a query or a fragment: write only scheme, host and path, and put the key under auth'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`!has(self.auth) || !has(self.baseURL) || !isURL(self.baseURL) || url(self.baseURL).getScheme() != 'http' || url(self.baseURL).getHostname().lowerAscii().matches('^localhost$|[.]svc$|[.]svc[.]') || (isIP(url(self.baseURL).getHostname()) && (ip(url(self.baseURL).getHostname()).isLoopback() || ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'].exists(net, cidr(net).containsIP(ip(url(self.baseURL).getHostname())))))`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`self.type == 'OpenAICompatible' || has(self.auth)`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
+type Provider struct {
+	// name of the provider in metrics, headers and messages.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')`,message="not a DNS label: write lower-case letters, digits and '-' only, such as openai-backup"
+	Name string `json:"name"`
+
+	// type fixes the default address, the way of authentication and the default
+	// dialects.
+	// +required
+	Type ProviderType `json:"type"`
+
+	// model that the provider is asked for. Empty: the app's own model.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Model string `json:"model,omitempty"`
+
+	// modelMap replaces single models of the app by models of the provider. It
+	// wins over model where from equals the app's model.
+	// +optional
+	// +listType=map
+	// +listMapKey=from
+	// +kubebuilder:validation:MaxItems=64
+	ModelMap []ModelMapping `json:"modelMap,omitempty"`
+
+	// baseURL is what the type's official SDK takes: with /v1 for OpenAI and
+	// OpenAICompatible, without for Anthropic. /v1 is added only where the path
+	// is empty. Default: the public address of the type; required for
+	// OpenAICompatible.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	BaseURL string `json:"baseURL,omitempty"`
+
+	// auth says where the provider's key is found. Required unless the type is
+	// OpenAICompatible.
+	// +optional
+	Auth *Auth `json:"auth,omitempty"`
+
+	// dialects that the provider speaks itself, so that requests in them are
+	// passed on unchanged. Default: those of the type.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	Dialects []Dialect `json:"dialects,omitempty"`
+
+	// contextWindow is the size of the model's context in tokens. It lets a
+	// request that was too long for one provider move to a larger one. 0: not
+	// known.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000000
+	ContextWindow int32 `json:"contextWindow,omitempty"`
+
+	// reasoning says that the model thinks before its first token, so that slow
+	// first tokens are normal: firstToken then defaults to 180s.
+	// +optional
+	Reasoning bool `json:"reasoning,omitempty"`
+
+	// timeouts of this provider, where they differ from the chain's.
+	// +optional
+	Timeouts *Timeouts `json:"timeouts,omitempty"`
+
+	// breaker of this provider, where it differs from the chain's.
+	// +optional
+	Breaker *Breaker `json:"breaker,omitempty"`
+}
+
+// ProviderType is a kind of provider.
+//
+// +kubebuilder:validation:Enum=OpenAI;Anthropic;OpenAICompatible
+type ProviderType string
+
+// The types of providers.
+const (
+	OpenAI           ProviderType = "OpenAI"
+	Anthropic        ProviderType = "Anthropic"
+	OpenAICompatible ProviderType = "OpenAICompatible"
+)
+
+// Dialect is one wire format of an LLM API.
+//
+// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages
+type Dialect string
+
+// The dialects.
+const (
+	OpenAIChat        Dialect = "OpenAIChat"
+	OpenAIResponses   Dialect = "OpenAIResponses"
+	OpenAIEmbeddings  Dialect = "OpenAIEmbeddings"
+	AnthropicMessages Dialect = "AnthropicMessages"
+)
+
+// ModelMapping replaces one model.
+type ModelMapping struct {
+	// from is the model that the app asks for.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	From string `json:"from"`
+
+	// to is the model that the provider is asked for instead.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	To string `json:"to"`
+}
+
+// Auth says where a key is found; exactly one source is set.
+//
+// +kubebuilder:validation:XValidation:rule=`[has(self.secretKeyRef), has(self.env) && self.env != "", has(self.file) && self.file != ""].filter(set, set).size() == 1`,message="not exactly one source of the key: write one of secretKeyRef, env and file"
+type Auth struct {
+	// secretKeyRef names a key of a Secret in the chain's namespace.
+	// +optional
+	SecretKeyRef *SecretKeyRef `json:"secretKeyRef,omitempty"`
+
+	// env is a variable of the sidecar's own environment. For a chain in a
+	// cluster it must be listed in the sidecar's --allow-env.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`self == "" || self.matches('^[A-Za-z_][A-Za-z0-9_]*$')`,message="not the name of an environment variable: write letters, digits and '_' only, such as OPENAI_API_KEY, and not the key itself"
+	Env string `json:"env,omitempty"`
+
+	// file is the absolute path of a file that holds the key; it is read again
+	// when it changes. For a chain in a cluster it must lie under the sidecar's
+	// --secrets-dir.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule=`self == "" || self.startsWith('/')`,message="not an absolute path: write one such as /var/run/keys/openai"
+	File string `json:"file,omitempty"`
+}
+
+// SecretKeyRef names one key of a Secret.
+type SecretKeyRef struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')`,message="not the name of a Secret: write lower-case letters, digits, '-' and '.' only, such as llm-keys"
+	Name string `json:"name"`
+
+	// key in the data of the Secret.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')`,message="not a key of a Secret: write letters, digits, '-', '_' and '.' only, such as openai, and not the API key itself"
+	Key string `json:"key"`
+}
