@@ -115,9 +115,12 @@ type ModelMapping struct {
 	To string `json:"to"`
 }
 
-// Auth says where a key is found; exactly one source is set.
+// Auth says where a key is found; exactly one source is set. Its rules stand on
+// the object for the same reason as those of SecretKeyRef.
 //
 // +kubebuilder:validation:XValidation:rule=`[has(self.secretKeyRef), has(self.env) && self.env != "", has(self.file) && self.file != ""].filter(set, set).size() == 1`,message="not exactly one source of the key: write one of secretKeyRef, env and file"
+// +kubebuilder:validation:XValidation:rule=`!has(self.env) || self.env == "" || self.env.matches('^[A-Za-z_][A-Za-z0-9_]*$')`,message="not the name of an environment variable: write letters, digits and '_' only, such as OPENAI_API_KEY, and not the key itself",fieldPath=".env"
+// +kubebuilder:validation:XValidation:rule=`!has(self.file) || self.file == "" || self.file.startsWith('/')`,message="not an absolute path: write one such as /var/run/keys/openai, and not the key itself",fieldPath=".file"
 type Auth struct {
 	// secretKeyRef names a key of a Secret in the chain's namespace.
 	// +optional
@@ -127,7 +130,6 @@ type Auth struct {
 	// cluster it must be listed in the sidecar's --allow-env.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule=`self == "" || self.matches('^[A-Za-z_][A-Za-z0-9_]*$')`,message="not the name of an environment variable: write letters, digits and '_' only, such as OPENAI_API_KEY, and not the key itself"
 	Env string `json:"env,omitempty"`
 
 	// file is the absolute path of a file that holds the key; it is read again
@@ -135,21 +137,23 @@ type Auth struct {
 	// --secrets-dir.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule=`self == "" || self.startsWith('/')`,message="not an absolute path: write one such as /var/run/keys/openai"
 	File string `json:"file,omitempty"`
 }
 
-// SecretKeyRef names one key of a Secret.
+// SecretKeyRef names one key of a Secret. Its rules stand on the object and not
+// on the fields, because the API server repeats the value of a field in its
+// answer, and what people put here by mistake is the secret itself.
+//
+// +kubebuilder:validation:XValidation:rule=`self.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')`,message="not the name of a Secret: write lower-case letters, digits, '-' and '.' only, such as llm-keys",fieldPath=".name"
+// +kubebuilder:validation:XValidation:rule=`self.key.matches('^[-._a-zA-Z0-9]+$') && self.key != '.' && !self.key.startsWith('..')`,message="not a key of a Secret: write letters, digits, '-', '_' and '.' only, such as openai, and not the API key itself",fieldPath=".key"
 type SecretKeyRef struct {
 	// name of the Secret.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')`,message="not the name of a Secret: write lower-case letters, digits, '-' and '.' only, such as llm-keys"
 	Name string `json:"name"`
 
 	// key in the data of the Secret.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')`,message="not a key of a Secret: write letters, digits, '-', '_' and '.' only, such as openai, and not the API key itself"
 	Key string `json:"key"`
 }
