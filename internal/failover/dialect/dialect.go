@@ -26,11 +26,26 @@ import (
 // registry implements failover.Dialects.
 type registry struct {
 	formats map[failover.Dialect]failover.Format
+	codecs  map[failover.Dialect]codec
 }
 
 // New returns the known dialects. It is safe for concurrent use.
 func New() failover.Dialects {
-	r := registry{formats: map[failover.Dialect]failover.Format{}}
+	r := registry{
+		formats: map[failover.Dialect]failover.Format{},
+		codecs: map[failover.Dialect]codec{
+			failover.OpenAIChat: {
+				decodeRequest: chat.DecodeRequest, encodeRequest: chat.EncodeRequest,
+				decodeAnswer: chat.DecodeAnswer, encodeAnswer: chat.EncodeAnswer,
+				decodeStream: chat.NewStreamDecoder, encodeStream: chat.NewStreamEncoder,
+			},
+			failover.AnthropicMessages: {
+				decodeRequest: messages.DecodeRequest, encodeRequest: messages.EncodeRequest,
+				decodeAnswer: messages.DecodeAnswer, encodeAnswer: messages.EncodeAnswer,
+				decodeStream: messages.NewStreamDecoder, encodeStream: messages.NewStreamEncoder,
+			},
+		},
+	}
 	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}} {
 		r.formats[f.Dialect()] = f
 	}
@@ -40,11 +55,19 @@ func New() failover.Dialects {
 // Format returns the rules of one dialect, or nil if it is unknown.
 func (r registry) Format(d failover.Dialect) failover.Format { return r.formats[d] }
 
-// Translate refuses every pair of dialects that has no way through the
-// neutral form.
-func (r registry) Translate(from, to failover.Dialect, _ []byte, _ failover.TranslateOptions) (failover.Translation, error) {
-	return nil, &failover.IneligibleError{
-		Field:  string(from),
-		Reason: "requests of this dialect cannot be carried into " + string(to),
+// Translate takes one request through the neutral form. A pair of dialects
+// that has no way through it is ineligible.
+func (r registry) Translate(from, to failover.Dialect, body []byte, o failover.TranslateOptions) (failover.Translation, error) {
+	app, ok := r.codecs[from]
+	entry, known := r.codecs[to]
+	if !ok || !known || from == to {
+		return nil, &failover.IneligibleError{
+			Field: "dialect", Reason: string(from) + " cannot be translated into " + string(to),
+		}
 	}
+	t, err := newTranslation(app, entry, body, o)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }

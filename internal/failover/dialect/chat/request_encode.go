@@ -1,0 +1,243 @@
+package chat
+
+import (
+	"strings"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
+)
+
+const (
+	maxStops       = 4  // stop sequences in one request
+	maxUserLength  = 64 // characters of safety_identifier
+	maxNameLength  = 64 // characters of a tool's name
+	openAIMaxField = "max_completion_tokens"
+)
+
+// requestEncoder writes a request. The first refusal stays in err.
+type requestEncoder struct {
+	w     wire.Writer
+	req   *neutral.Request
+	notes *neutral.Notes
+	err   error
+	// own marks OpenAI itself, which takes what many compatible servers do
+	// not know.
+	own bool
+}
+
+// EncodeRequest writes a request for an entry. It changes req. The error is a
+// *failover.IneligibleError where Chat cannot serve it faithfully.
+func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.Notes) ([]byte, error) {
+	e := requestEncoder{req: req, notes: notes, own: target.MaxTokensField == openAIMaxField}
+	idRule.Rewrite(req.Turns)
+	w := &e.w
+	w.Open('{')
+	w.Key("model").Text(target.Model)
+	w.Key("messages").Open('[')
+	e.messages()
+	w.Close(']')
+	if req.MaxTokens > 0 {
+		field := target.MaxTokensField
+		if field == "" {
+			field = openAIMaxField
+		}
+		w.Key(field).Int(req.MaxTokens)
+	}
+	e.tools()
+	e.stop()
+	e.sampling()
+	e.format()
+	e.user()
+	e.serviceTier()
+	if req.Stream {
+		w.Key("stream").Bool(true)
+		w.Key("stream_options").Open('{').Key("include_usage").Bool(true).Close('}')
+	}
+	w.Close('}')
+	return w.Buf, e.err
+}
+
+func (e *requestEncoder) refuse(field, reason string) {
+	if e.err == nil {
+		e.err = neutral.Refuse(field, reason)
+	}
+}
+
+// sampling carries what Chat knows. Effort and thinking are dropped: models
+// that do not reason answer 400 to them.
+func (e *requestEncoder) sampling() {
+	r := e.req
+	for _, p := range []struct {
+		name string
+		neutral.Param
+	}{{"temperature", r.Temperature}, {"top_p", r.TopP}} {
+		if p.Set() {
+			e.w.Key(p.name).Raw(p.Value)
+		}
+	}
+	e.notes.DropParams(r.TopK, r.Thinking, r.Effort)
+}
+
+func (e *requestEncoder) tools() {
+	if len(e.req.Tools) == 0 { // a choice without tools is an error
+		return
+	}
+	e.w.Key("tools").Open('[')
+	for _, t := range e.req.Tools {
+		e.name(t.Field+".name", t.Name)
+		e.w.Open('{').Key("type").Text("function").Key("function").Open('{')
+		e.w.Key("name").Text(t.Name)
+		if t.Description != "" {
+			e.w.Key("description").Text(t.Description)
+		}
+		if t.Schema.Present() {
+			e.w.Key("parameters").Raw(neutral.Compact(t.Schema))
+		}
+		if t.Strict {
+			if strict(t.Schema) {
+				e.w.Key("strict").Bool(true)
+			} else {
+				e.notes.Drop("tools.strict")
+			}
+		}
+		e.w.Close('}').Close('}')
+	}
+	e.w.Close(']')
+	e.choice()
+	if e.req.SerialCalls && e.req.Choice.Mode != neutral.None {
+		e.w.Key("parallel_tool_calls").Bool(false)
+	}
+}
+
+func (e *requestEncoder) name(field, name string) {
+	if !neutral.IsWord(name) || len(name) > maxNameLength {
+		e.refuse(field, "OpenAI takes up to 64 letters, digits, underscores and hyphens")
+	}
+}
+
+func (e *requestEncoder) choice() {
+	switch e.req.Choice.Mode {
+	case neutral.Auto:
+		e.w.Key("tool_choice").Text("auto")
+	case neutral.None:
+		e.w.Key("tool_choice").Text("none")
+	case neutral.Required:
+		e.w.Key("tool_choice").Text("required")
+	case neutral.Named:
+		e.w.Key("tool_choice").Open('{').Key("type").Text("function")
+		e.w.Key("function").Open('{').Key("name").Text(e.req.Choice.Name).Close('}').Close('}')
+	}
+}
+
+func (e *requestEncoder) stop() {
+	sequences := e.req.Stop.Sequences
+	if len(sequences) == 0 {
+		return
+	}
+	if len(sequences) > maxStops {
+		sequences = sequences[:maxStops]
+		e.notes.Drop(e.req.Stop.Field)
+	}
+	e.w.Key("stop").Open('[')
+	for _, s := range sequences {
+		e.w.Text(s)
+	}
+	e.w.Close(']')
+}
+
+func (e *requestEncoder) format() {
+	f := e.req.Format
+	if f == nil {
+		return
+	}
+	if f.Schema == nil {
+		e.w.Key("response_format").Open('{').Key("type").Text("json_object").Close('}')
+		return
+	}
+	isStrict := f.Strict && strict(f.Schema)
+	if f.Strict && !isStrict {
+		e.notes.Approximate(f.Field)
+	}
+	e.w.Key("response_format").Open('{').Key("type").Text("json_schema")
+	e.w.Key("json_schema").Open('{').Key("name").Text(f.Name)
+	e.w.Key("schema").Raw(neutral.Compact(f.Schema)).Key("strict").Bool(isStrict)
+	e.w.Close('}').Close('}')
+}
+
+// user writes the end user's id under the name that the server knows.
+func (e *requestEncoder) user() {
+	id := e.req.User.Value.Text()
+	switch {
+	case id == "":
+	case e.own:
+		e.w.Key("safety_identifier").Text(neutral.Shorten(id, maxUserLength))
+	default:
+		e.w.Key("user").Text(id)
+	}
+}
+
+// serviceTier is OpenAI's own; elsewhere it would be an unknown member.
+func (e *requestEncoder) serviceTier() {
+	p := e.req.ServiceTier
+	word := map[string]string{"auto": "auto", "standard_only": "default"}[p.Value.Text()]
+	switch {
+	case !p.Set():
+	case word == "":
+		e.notes.Drop(p.Field)
+	case e.own:
+		e.w.Key("service_tier").Text(word)
+	}
+}
+
+// strict reports whether a schema keeps the rules of OpenAI's strict mode: every
+// object lists all of its properties as required and allows no others.
+func strict(schema failover.RawJSON) bool {
+	if !schema.IsObject() || schema.Member("type").Text() != "object" {
+		return false
+	}
+	return strictBelow(schema)
+}
+
+// looseKeywords are those that strict mode refuses wherever they stand.
+const looseKeywords = " allOf not dependentRequired dependentSchemas if then else patternProperties oneOf "
+
+func strictBelow(schema failover.RawJSON) bool {
+	if !schema.IsObject() {
+		return true
+	}
+	properties, required := 0, 0
+	ok, closed, isObject := true, false, false
+	_ = failover.EachMember(schema, func(name []byte, v failover.RawJSON) bool {
+		switch key := string(name); key {
+		case "type":
+			isObject = isObject || v.Text() == "object"
+		case "additionalProperties":
+			closed = string(v) == "false"
+		case "required":
+			_ = failover.EachElement(v, func(failover.RawJSON) bool { required++; return true })
+		case "properties", "$defs", "definitions":
+			_ = failover.EachMember(v, func(_ []byte, child failover.RawJSON) bool {
+				if key == "properties" {
+					properties++
+				}
+				ok = ok && strictBelow(child)
+				return true
+			})
+		case "items":
+			ok = ok && strictBelow(v)
+		case "anyOf":
+			_ = failover.EachElement(v, func(child failover.RawJSON) bool {
+				ok = ok && strictBelow(child)
+				return true
+			})
+		default:
+			ok = ok && !strings.Contains(looseKeywords, " "+key+" ")
+		}
+		return true
+	})
+	if isObject || properties > 0 {
+		ok = ok && closed && required == properties
+	}
+	return ok
+}

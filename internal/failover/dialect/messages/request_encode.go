@@ -1,0 +1,265 @@
+package messages
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
+)
+
+// Limits of an answer for apps that set none. Chat without a limit means
+// "until the model stops", and a low one would cut answers silently; a unary
+// answer beyond the smaller one would outlast most clients.
+const (
+	defaultStreamTokens = 32000
+	defaultUnaryTokens  = 16384
+)
+
+// idRule is what Anthropic demands of the ids of tool calls.
+var idRule = neutral.IDRule{MaxLength: 64, WordOnly: true}
+
+// maxCacheMarks is how many cache_control members one request may have.
+const maxCacheMarks = 4
+
+// requestEncoder writes a request. The first refusal stays in err.
+type requestEncoder struct {
+	w          wire.Writer
+	req        *neutral.Request
+	notes      *neutral.Notes
+	err        error
+	cacheMarks int
+}
+
+// EncodeRequest writes a request for an entry. It changes req. The error is a
+// *failover.IneligibleError where Anthropic cannot serve it faithfully.
+func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.Notes) ([]byte, error) {
+	e := requestEncoder{req: req, notes: notes}
+	e.refuseShapes()
+	e.dropHints()
+	turns := e.arrange()
+	if e.err != nil {
+		return nil, e.err
+	}
+	w := &e.w
+	w.Open('{')
+	w.Key("model").Text(target.Model)
+	w.Key("max_tokens").Int(e.maxTokens())
+	e.system()
+	e.turns(turns)
+	e.tools(turns)
+	e.stop()
+	e.format()
+	e.user()
+	e.serviceTier()
+	if req.Stream {
+		w.Key("stream").Bool(true)
+	}
+	w.Close('}')
+	return w.Buf, e.err
+}
+
+func (e *requestEncoder) refuse(field, reason string) {
+	if e.err == nil {
+		e.err = neutral.Refuse(field, reason)
+	}
+}
+
+// refuseShapes refuses what would give the app an answer of another shape.
+func (e *requestEncoder) refuseShapes() {
+	if p := e.req.Count; p.Set() && string(p.Value) != "1" {
+		e.refuse(p.Field, "Anthropic gives one choice")
+	}
+	if p := e.req.Logprobs; p.Set() && string(p.Value) != "false" {
+		e.refuse(p.Field, "Anthropic gives no probabilities")
+	}
+}
+
+// dropHints notes what is left out. Current Claude models answer 400 to
+// sampling parameters and to thinking settings that they do not know, so these
+// are dropped whatever the model.
+func (e *requestEncoder) dropHints() {
+	r := e.req
+	e.notes.DropParams(r.Temperature, r.TopP, r.TopK, r.Effort, r.Thinking, r.Verbosity)
+	for _, p := range []neutral.Param{r.FrequencyPenalty, r.PresencePenalty, r.Seed, r.Biases} {
+		switch string(p.Value) {
+		case "0", "0.0", "{}": // the default
+		default:
+			e.notes.DropParams(p)
+		}
+	}
+}
+
+func (e *requestEncoder) maxTokens() int64 {
+	switch {
+	case e.req.MaxTokens > 0:
+		return e.req.MaxTokens
+	case e.req.Stream:
+		return defaultStreamTokens
+	}
+	return defaultUnaryTokens
+}
+
+// arrange brings the turns into the order that Anthropic demands: user first
+// and last, roles alternating, the results of a turn's calls together and
+// before anything else, no blank text. Instructions between turns join the
+// system prompt, since older models refuse them elsewhere.
+func (e *requestEncoder) arrange() []neutral.Turn {
+	var turns []neutral.Turn
+	for _, t := range e.req.Turns {
+		if t.Role == neutral.System {
+			e.req.System = append(e.req.System, t.Blocks...)
+			e.notes.Approximate("messages.system")
+			continue
+		}
+		t.Blocks = withoutBlank(t.Blocks)
+		if len(t.Blocks) == 0 {
+			continue
+		}
+		if n := len(turns); n > 0 && turns[n-1].Role == t.Role {
+			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), t.Blocks...)
+			continue
+		}
+		turns = append(turns, t)
+	}
+	if len(turns) == 0 {
+		e.refuse("messages", "Anthropic needs a turn of the user")
+		return nil
+	}
+	if turns[0].Role == neutral.Assistant {
+		e.refuse(turns[0].Field+".role", "Anthropic needs the user to speak first")
+	}
+	if last := turns[len(turns)-1]; last.Role == neutral.Assistant {
+		e.refuse(last.Field+".role", "current Claude models do not continue an assistant's turn")
+	}
+	idRule.Rewrite(turns)
+	for i := range turns {
+		if turns[i].Role == neutral.User {
+			turns[i].Blocks = resultsFirst(turns[i].Blocks, turns[max(i-1, 0)].Blocks)
+		} else {
+			turns[i].Blocks = callsLast(turns[i].Blocks)
+		}
+	}
+	return turns
+}
+
+// withoutBlank removes empty texts, and those of white space only where they
+// would be alone: Anthropic refuses both.
+func withoutBlank(blocks []neutral.Block) []neutral.Block {
+	var kept []neutral.Block
+	blank := true
+	for _, b := range blocks {
+		isText := b.Kind == neutral.Text || b.Kind == neutral.Refusal
+		if isText && b.Text == "" {
+			continue
+		}
+		blank = blank && isText && strings.TrimSpace(b.Text) == ""
+		kept = append(kept, b)
+	}
+	if blank {
+		return nil
+	}
+	return kept
+}
+
+// resultsFirst moves results to the front, in the order of the calls.
+func resultsFirst(blocks, before []neutral.Block) []neutral.Block {
+	order := map[string]int{}
+	for i, b := range before {
+		if b.Kind == neutral.ToolCall {
+			order[b.Call.ID] = i + 1
+		}
+	}
+	rank := func(b neutral.Block) int {
+		if b.Kind != neutral.ToolResult {
+			return len(before) + 2
+		}
+		if n := order[b.Result.CallID]; n > 0 {
+			return n
+		}
+		return len(before) + 1
+	}
+	blocks = slices.Clone(blocks)
+	slices.SortStableFunc(blocks, func(a, b neutral.Block) int { return rank(a) - rank(b) })
+	return blocks
+}
+
+// callsLast moves calls behind everything else of an assistant's turn.
+func callsLast(blocks []neutral.Block) []neutral.Block {
+	rank := func(b neutral.Block) int {
+		if b.Kind == neutral.ToolCall {
+			return 1
+		}
+		return 0
+	}
+	blocks = slices.Clone(blocks)
+	slices.SortStableFunc(blocks, func(a, b neutral.Block) int { return rank(a) - rank(b) })
+	return blocks
+}
+
+// stop writes the stop sequences. Anthropic refuses those of white space only.
+func (e *requestEncoder) stop() {
+	var kept []string
+	for _, s := range e.req.Stop.Sequences {
+		if strings.TrimSpace(s) == "" {
+			e.notes.Drop(e.req.Stop.Field)
+			continue
+		}
+		kept = append(kept, s)
+	}
+	if len(kept) == 0 {
+		return
+	}
+	e.w.Key("stop_sequences").Open('[')
+	for _, s := range kept {
+		e.w.Text(s)
+	}
+	e.w.Close(']')
+}
+
+func (e *requestEncoder) format() {
+	f := e.req.Format
+	if f == nil || f.Schema == nil { // without a schema it is an instruction, see system
+		return
+	}
+	schema, exact, ok := restrict(f.Schema)
+	if !ok {
+		e.refuse(f.Field+".schema", "Anthropic cannot promise objects with free keys")
+		return
+	}
+	if !exact {
+		e.notes.Approximate(f.Field)
+	}
+	e.w.Key("output_config").Open('{').Key("format").Open('{')
+	e.w.Key("type").Text("json_schema").Key("schema").Raw(schema)
+	e.w.Close('}').Close('}')
+}
+
+// user writes the end user's id, unless it looks like an e-mail address or a
+// telephone number, which Anthropic forbids.
+func (e *requestEncoder) user() {
+	id := e.req.User.Value.Text()
+	switch {
+	case id == "":
+	case strings.Contains(id, "@"), strings.Trim(id, "+0123456789 ()-./") == "" && len(id) >= 7:
+		e.notes.Drop(e.req.User.Field)
+	default:
+		e.w.Key("metadata").Open('{').Key("user_id").Text(id).Close('}')
+	}
+}
+
+func (e *requestEncoder) serviceTier() {
+	p := e.req.ServiceTier
+	switch p.Value.Text() {
+	case "":
+	case "auto":
+		e.w.Key("service_tier").Text("auto")
+	case "default":
+		e.w.Key("service_tier").Text("standard_only")
+	case "priority", "fast", "scale":
+		e.w.Key("service_tier").Text("auto")
+		e.notes.Approximate(p.Field)
+	default:
+		e.notes.Drop(p.Field)
+	}
+}

@@ -1,0 +1,114 @@
+package dialect
+
+import (
+	"github.com/understudy-dev/understudy/internal/failover"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+)
+
+// codec is the way of one dialect from and to the neutral form.
+type codec struct {
+	decodeRequest func(body []byte, notes *neutral.Notes) (*neutral.Request, error)
+	encodeRequest func(r *neutral.Request, t neutral.Target, notes *neutral.Notes) ([]byte, error)
+	decodeAnswer  func(body []byte) (*neutral.Answer, error)
+	encodeAnswer  func(a *neutral.Answer) []byte
+	decodeStream  func() neutral.StreamDecoder
+	encodeStream  func(model string, withUsage bool) neutral.StreamEncoder
+}
+
+// translation implements failover.Translation.
+type translation struct {
+	app, entry  codec
+	body        []byte
+	notes       neutral.Notes
+	model       string
+	streamUsage bool
+}
+
+func newTranslation(app, entry codec, body []byte, o failover.TranslateOptions) (*translation, error) {
+	t := &translation{app: app, entry: entry, model: o.Model}
+	req, err := app.decodeRequest(body, &t.notes)
+	if err != nil {
+		return nil, err
+	}
+	t.streamUsage = req.StreamUsage
+	t.body, err = entry.encodeRequest(req, neutral.Target{Model: o.Model, MaxTokensField: o.MaxTokensField}, &t.notes)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Body implements failover.Translation.
+func (t *translation) Body() []byte { return t.body }
+
+// Degraded implements failover.Translation.
+func (t *translation) Degraded() failover.Degraded { return t.notes.Degraded }
+
+// Answer implements failover.Translation.
+func (t *translation) Answer(body []byte) ([]byte, error) {
+	a, err := t.entry.decodeAnswer(body)
+	if err != nil {
+		return nil, err
+	}
+	if a.Model == "" {
+		a.Model = t.model
+	}
+	return t.app.encodeAnswer(a), nil
+}
+
+// Stream implements failover.Translation.
+func (t *translation) Stream() failover.StreamTranslation {
+	return &streamTranslation{decoder: t.entry.decodeStream(), encoder: t.app.encodeStream(t.model, t.streamUsage)}
+}
+
+// streamTranslation implements failover.StreamTranslation.
+type streamTranslation struct {
+	decoder neutral.StreamDecoder
+	encoder neutral.StreamEncoder
+	events  []neutral.Event // scratch
+	done    bool
+}
+
+// Feed implements failover.StreamTranslation. Usage is reported as soon as the
+// provider tells it, whether or not the app sees it then.
+func (s *streamTranslation) Feed(dst []byte, ev failover.Event) ([]byte, failover.Progress) {
+	events, kind := s.decoder.Decode(s.events[:0], ev)
+	s.events = events
+	if kind == failover.Failed || kind == failover.Malformed {
+		return dst, failover.Progress{Kind: kind}
+	}
+	return s.encode(dst)
+}
+
+func (s *streamTranslation) encode(dst []byte) ([]byte, failover.Progress) {
+	p := failover.Progress{Kind: failover.Lifecycle}
+	for _, ev := range s.events {
+		var payload bool
+		dst, payload = s.encoder.Encode(dst, ev)
+		switch {
+		case ev.Kind == neutral.Done:
+			s.done = true
+			p.Kind = failover.Finished
+		case payload && p.Kind == failover.Lifecycle:
+			p.Kind = failover.Content
+		}
+		if ev.Kind == neutral.UsageKnown {
+			p.Usage = ev.Usage.Count()
+		}
+	}
+	return dst, p
+}
+
+// Finish implements failover.StreamTranslation.
+func (s *streamTranslation) Finish(dst []byte) ([]byte, bool) {
+	if s.done {
+		return dst, true
+	}
+	events, ok := s.decoder.End(s.events[:0])
+	if !ok {
+		return dst, false
+	}
+	s.events = events
+	dst, _ = s.encode(dst)
+	return dst, s.done
+}
