@@ -203,7 +203,7 @@ func mediaOf(url string) neutral.Media {
 	if kind == "image/jpg" {
 		kind = "image/jpeg"
 	}
-	if len(params) == 1 {
+	if kind == "" {
 		kind = sniff(data)
 	}
 	return neutral.Media{Type: kind, Data: data}

@@ -1,0 +1,172 @@
+package dialect_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+)
+
+// forbidden tells why the provider of a dialect would refuse a body, by its
+// published rules; "" where it would not.
+func forbidden(d failover.Dialect, body []byte) string {
+	if d == failover.OpenAIChat {
+		return forbiddenInChat(body)
+	}
+	return forbiddenInMessages(body)
+}
+
+func elements(v failover.RawJSON) []failover.RawJSON {
+	var all []failover.RawJSON
+	_ = failover.EachElement(v, func(e failover.RawJSON) bool { all = append(all, e); return true })
+	return all
+}
+
+func names(v failover.RawJSON) []string {
+	var all []string
+	_ = failover.EachMember(v, func(n []byte, _ failover.RawJSON) bool { all = append(all, string(n)); return true })
+	return all
+}
+
+func unknown(v failover.RawJSON, known ...string) string {
+	seen := map[string]bool{}
+	for _, n := range names(v) {
+		if !slices.Contains(known, n) {
+			return "unknown member " + n
+		}
+		if seen[n] {
+			return "member twice: " + n
+		}
+		seen[n] = true
+	}
+	return ""
+}
+
+func forbiddenInMessages(body []byte) string {
+	v := failover.RawJSON(body)
+	if p := unknown(v, "model", "max_tokens", "system", "messages", "tools", "tool_choice", "stop_sequences",
+		"output_config", "metadata", "service_tier", "stream"); p != "" {
+		return p
+	}
+	if n, ok := v.Member("max_tokens").Int(); !ok || n < 1 {
+		return "max_tokens"
+	}
+	hasTools := len(elements(v.Member("tools"))) > 0
+	if !hasTools && (v.Member("tools") != nil || v.Member("tool_choice") != nil) {
+		return "tool_choice without tools, or no tools"
+	}
+	for _, t := range elements(v.Member("tools")) {
+		if t.Member("input_schema").Member("type").Text() != "object" || !neutral.IsWord(t.Member("name").Text()) {
+			return "tool " + string(t)
+		}
+	}
+	for _, b := range elements(v.Member("system")) {
+		if strings.TrimSpace(b.Member("text").Text()) == "" {
+			return "blank system text"
+		}
+	}
+	turns := elements(v.Member("messages"))
+	if len(turns) == 0 {
+		return "no turn"
+	}
+	pending := map[string]bool{}
+	for i, t := range turns {
+		if want := []string{"user", "assistant"}[i%2]; t.Member("role").Text() != want {
+			return fmt.Sprintf("turn %d is not the %s's", i, want)
+		}
+		if p := forbiddenBlocks(elements(t.Member("content")), pending, hasTools); p != "" {
+			return fmt.Sprintf("turn %d: %s", i, p)
+		}
+	}
+	if len(turns)%2 == 0 {
+		return "the last turn is the assistant's"
+	}
+	return ""
+}
+
+// forbiddenBlocks checks one turn. used holds the ids of all calls so far.
+func forbiddenBlocks(blocks []failover.RawJSON, used map[string]bool, hasTools bool) string {
+	if len(blocks) == 0 {
+		return "empty turn"
+	}
+	blank, resultsOver := true, false
+	for _, b := range blocks {
+		kind := b.Member("type").Text()
+		switch kind {
+		case "text":
+			if b.Member("text").Text() == "" {
+				return "empty text block"
+			}
+			blank = blank && strings.TrimSpace(b.Member("text").Text()) == ""
+		case "tool_use":
+			id := b.Member("id").Text()
+			if !neutral.IsWord(id) || used[id] || !b.Member("input").IsObject() || !hasTools {
+				return "tool_use " + string(b)
+			}
+			used[id] = true
+		case "tool_result":
+			if resultsOver || !neutral.IsWord(b.Member("tool_use_id").Text()) || !hasTools && used[b.Member("tool_use_id").Text()] {
+				return "tool_result " + string(b)
+			}
+		case "image", "document":
+			source := b.Member("source").Member("type").Text()
+			if source != "base64" && source != "url" && source != "text" {
+				return "source " + source
+			}
+		default:
+			return "block " + kind
+		}
+		blank = blank && kind == "text"
+		resultsOver = resultsOver || kind != "tool_result"
+	}
+	if blank {
+		return "turn of white space"
+	}
+	return ""
+}
+
+func forbiddenInChat(body []byte) string {
+	v := failover.RawJSON(body)
+	if p := unknown(v, "model", "max_completion_tokens", "max_tokens", "messages", "tools", "tool_choice", "parallel_tool_calls",
+		"stop", "response_format", "temperature", "top_p", "user", "safety_identifier", "service_tier", "stream", "stream_options"); p != "" {
+		return p
+	}
+	if v.Member("tools") == nil && (v.Member("tool_choice") != nil || v.Member("parallel_tool_calls") != nil) {
+		return "tool_choice without tools"
+	}
+	if v.Member("tools") != nil && len(elements(v.Member("tools"))) == 0 || len(elements(v.Member("stop"))) > 4 {
+		return "empty tools, or too many stops"
+	}
+	used := map[string]bool{}
+	for i, m := range elements(v.Member("messages")) {
+		role := m.Member("role").Text()
+		content := m.Member("content")
+		switch role {
+		case "system", "user":
+			if !content.IsString() && len(elements(content)) == 0 {
+				return fmt.Sprintf("message %d has no content", i)
+			}
+		case "tool":
+			if id := m.Member("tool_call_id").Text(); id == "" || len(id) > 40 || !content.IsString() {
+				return fmt.Sprintf("message %d: tool", i)
+			}
+		case "assistant":
+			calls := elements(m.Member("tool_calls"))
+			if len(calls) == 0 && !content.Present() {
+				return fmt.Sprintf("message %d has neither content nor calls", i)
+			}
+			for _, c := range calls {
+				id := c.Member("id").Text()
+				if id == "" || len(id) > 40 || used[id] || !c.Member("function").Member("arguments").IsString() {
+					return fmt.Sprintf("message %d: call %s", i, c)
+				}
+				used[id] = true
+			}
+		default:
+			return "role " + role
+		}
+	}
+	return ""
+}
