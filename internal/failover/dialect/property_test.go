@@ -1,0 +1,285 @@
+package dialect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+	"github.com/understudy-dev/understudy/internal/failover/dialect"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+)
+
+// scribe makes random neutral things, the same for the same seed.
+type scribe struct{ *rand.Rand }
+
+var words = []string{"a", "Grüße", "<b>&", "\"", "\\", "\n\n", "\r", "data: [DONE]", "\u2028", "🜚", " ", "event: error", "\x00", "}{"}
+
+func (s scribe) text(most int) string {
+	var b strings.Builder
+	for range s.IntN(most + 1) {
+		b.WriteString(words[s.IntN(len(words))])
+	}
+	return b.String()
+}
+
+// stream makes a legal stream of text and then calls, and what it amounts to.
+func (s scribe) stream(prefix string) ([]neutral.Event, assembled) {
+	events := []neutral.Event{{Kind: neutral.Start, ID: prefix + "1", Model: "m"}}
+	want := assembled{ok: true}
+	for range s.IntN(4) {
+		if text := s.text(5); text != "" {
+			events = append(events, neutral.Event{Kind: neutral.TextDelta, Text: text})
+			want.text += text
+		}
+	}
+	calls := s.IntN(4)
+	for i := range calls {
+		name := fmt.Sprintf("tool_%d", i)
+		arguments, _ := json.Marshal(map[string]string{"k": s.text(6)})
+		if s.IntN(3) == 0 {
+			arguments = nil
+		}
+		events = append(events, neutral.Event{Kind: neutral.CallStart, Call: i, ID: fmt.Sprintf("call_%d", i), Name: name})
+		for rest := string(arguments); rest != ""; {
+			n := 1 + s.IntN(len(rest))
+			for n < len(rest) && rest[n]&0xc0 == 0x80 {
+				n++
+			}
+			events = append(events, neutral.Event{Kind: neutral.CallDelta, Call: i, Text: rest[:n]})
+			rest = rest[n:]
+		}
+		events = append(events, neutral.Event{Kind: neutral.CallEnd, Call: i})
+		if arguments == nil {
+			arguments = []byte("{}")
+		}
+		want.calls = append(want.calls, name+" "+string(arguments))
+	}
+	want.usage = neutral.Usage{Known: true, Input: 50 + s.Int64N(9), CacheRead: s.Int64N(9), CacheWrite: s.Int64N(9), Output: 9, Reasoning: s.Int64N(9)}
+	want.finish = []neutral.Reason{neutral.Stopped, neutral.Length, neutral.Filtered}[s.IntN(3)]
+	if calls > 0 && want.finish == neutral.Stopped {
+		want.finish = neutral.ToolCalls
+	}
+	events = append(events, neutral.Event{Kind: neutral.UsageKnown, Usage: want.usage},
+		neutral.Event{Kind: neutral.Done, Finish: neutral.Finish{Reason: want.finish}})
+	return events, want
+}
+
+type side struct {
+	prefix  string
+	encoder func() neutral.StreamEncoder
+	decoder func() neutral.StreamDecoder
+}
+
+var sides = map[failover.Dialect]side{
+	failover.OpenAIChat:        {"chatcmpl-", func() neutral.StreamEncoder { return chat.NewStreamEncoder("m", true) }, chat.NewStreamDecoder},
+	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
+}
+
+// recut feeds bytes in random pieces through a splitter and decodes them.
+func (s scribe) recut(t *testing.T, d neutral.StreamDecoder, stream []byte) assembled {
+	t.Helper()
+	var cutter failover.Splitter
+	var whole []byte
+	for rest := stream; ; {
+		for ev, ok := cutter.Next(); ok; ev, ok = cutter.Next() {
+			whole = append(whole, ev.Raw...)
+			if len(ev.Data) == 0 {
+				t.Fatalf("an event without data: %q", ev.Raw)
+			}
+		}
+		if len(rest) == 0 {
+			break
+		}
+		n := 1 + s.IntN(min(len(rest), 40))
+		if _, err := cutter.Write(rest[:n]); err != nil {
+			t.Fatal(err)
+		}
+		rest = rest[n:]
+	}
+	if string(whole)+string(stream[len(whole):]) != string(stream) {
+		t.Fatal("the splitter changed bytes")
+	}
+	return assemble(t, d, whole)
+}
+
+func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
+	for d, side := range sides {
+		for seed := range uint64(300) {
+			s := scribe{rand.New(rand.NewPCG(seed, 1))}
+			events, want := s.stream(side.prefix)
+			encoder := side.encoder()
+			var stream []byte
+			for _, ev := range events {
+				stream, _ = encoder.Encode(stream, ev)
+			}
+			got := s.recut(t, side.decoder(), stream)
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(assembled{})); diff != "" {
+				t.Fatalf("%s, seed %d (-want +got):\n%s\n%s", d, seed, diff, stream)
+			}
+		}
+	}
+}
+
+// terminal returns where the part of a stream begins without which it counts
+// as cut: the event with the finish reason for Chat, and the terminal event
+// for Messages.
+func terminal(d failover.Dialect, stream string) int {
+	if d == failover.AnthropicMessages {
+		return strings.LastIndex(stream, "event: message_stop")
+	}
+	at := -1
+	for _, word := range []string{`"finish_reason":"stop"`, `"finish_reason":"length"`, `"finish_reason":"tool_calls"`, `"finish_reason":"content_filter"`} {
+		at = max(at, strings.LastIndex(stream, word))
+	}
+	return at
+}
+
+func TestNoTruncatedStreamLooksComplete(t *testing.T) {
+	for d, side := range sides {
+		for seed := range uint64(8) {
+			s := scribe{rand.New(rand.NewPCG(seed, 2))}
+			events, _ := s.stream(side.prefix)
+			encoder := side.encoder()
+			var stream []byte
+			for _, ev := range events {
+				stream, _ = encoder.Encode(stream, ev)
+			}
+			last := terminal(d, string(stream))
+			for cut := range last {
+				if got := s.recut(t, side.decoder(), stream[:cut]); got.ok {
+					t.Fatalf("%s, seed %d: cut at %d of %d it decodes as complete:\n%s", d, seed, cut, len(stream), stream[:cut])
+				}
+			}
+		}
+	}
+}
+
+// request makes a random request of Chat, legal or nearly so.
+func (s scribe) request() []byte {
+	var list []string
+	quote := func(text string) string {
+		b, _ := json.Marshal(text)
+		return string(b)
+	}
+	for range 1 + s.IntN(6) {
+		switch s.IntN(6) {
+		case 0:
+			list = append(list, `{"role":"system","content":`+quote(s.text(2))+`}`)
+		case 1, 2:
+			list = append(list, `{"role":"user","content":`+quote(s.text(3))+`}`)
+		case 3:
+			list = append(list, `{"role":"assistant","content":`+quote(s.text(2))+`}`)
+		default:
+			id, other := quote(s.text(3)), quote("call_"+fmt.Sprint(s.IntN(3)))
+			list = append(list,
+				`{"role":"assistant","content":`+quote(s.text(1))+`,"tool_calls":[{"id":`+id+`,"type":"function","function":{"name":"f","arguments":`+quote(s.text(2))+`}},{"id":`+other+`,"type":"function","function":{"name":"g","arguments":"{}"}}]}`,
+				`{"role":"tool","tool_call_id":`+other+`,"content":`+quote(s.text(1))+`}`,
+				`{"role":"tool","tool_call_id":`+id+`,"content":""}`)
+		}
+	}
+	body := `{"model":"m","messages":[` + strings.Join(list, ",") + `]`
+	if s.IntN(2) == 0 {
+		body += `,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"required"`
+	}
+	if s.IntN(2) == 0 {
+		body += `,"tool_choice":"auto","parallel_tool_calls":false`
+	}
+	return []byte(body + "}")
+}
+
+func TestNoBodyIsSentThatTheProviderForbids(t *testing.T) {
+	sent := 0
+	for seed := range uint64(1000) {
+		s := scribe{rand.New(rand.NewPCG(seed, 3))}
+		body := s.request()
+		tr, err := dialect.New().Translate(failover.OpenAIChat, failover.AnthropicMessages, body, failover.TranslateOptions{Model: "m"})
+		if err != nil {
+			continue
+		}
+		sent++
+		if problem := forbidden(failover.AnthropicMessages, tr.Body()); problem != "" {
+			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, body, tr.Body())
+		}
+		back, err := dialect.New().Translate(failover.AnthropicMessages, failover.OpenAIChat, tr.Body(), failover.TranslateOptions{Model: "m"})
+		if err != nil {
+			t.Fatalf("seed %d: it does not translate back: %v\n%s", seed, err, tr.Body())
+		}
+		if problem := forbidden(failover.OpenAIChat, back.Body()); problem != "" {
+			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, tr.Body(), back.Body())
+		}
+	}
+	if sent < 100 {
+		t.Errorf("only %d of 1000 requests were eligible; the test proves too little", sent)
+	}
+}
+
+func TestTokenCountsReachTheAppOnlyIfItAsked(t *testing.T) {
+	d := directions["chat-to-messages"]
+	in := []byte("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"input_tokens\":3}}}\n\n" +
+		"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n" +
+		"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+	for _, asked := range []bool{false, true} {
+		out, usage, _, _ := run(begin(t, d, true, asked).Stream(), in)
+		if got := strings.Contains(string(out), `"usage"`); got != asked {
+			t.Errorf("asked %v, but usage on the stream is %v", asked, got)
+		}
+		if usage != (failover.Usage{Input: 3, Output: 2}) {
+			t.Errorf("accounted %+v", usage)
+		}
+	}
+}
+
+func TestFeedTellsContentOnlyWhenThePayloadWasWritten(t *testing.T) {
+	for name, d := range directions {
+		side := sides[d.entry]
+		for seed := range uint64(100) {
+			events, _ := scribe{rand.New(rand.NewPCG(seed, 4))}.stream(side.prefix)
+			encoder := side.encoder()
+			var stream []byte
+			for _, ev := range events {
+				stream, _ = encoder.Encode(stream, ev)
+			}
+			s := begin(t, d, true, false).Stream()
+			for _, ev := range split(stream) {
+				out, p := s.Feed(nil, ev)
+				most := failover.Lifecycle
+				for _, emitted := range split(out) {
+					most = max(most, dialect.New().Format(d.app).Progress(emitted).Kind)
+				}
+				if most == failover.Ending {
+					most = failover.Content
+				}
+				if p.Kind != most {
+					t.Fatalf("%s, seed %d: Feed says %d, the app's format %d, of %q", name, seed, p.Kind, most, out)
+				}
+			}
+		}
+	}
+}
+
+func TestARequestWithoutAWayIsRefused(t *testing.T) {
+	for _, d := range []direction{{failover.OpenAIResponses, failover.OpenAIChat}, {failover.OpenAIChat, failover.OpenAIEmbeddings}, {failover.OpenAIChat, failover.OpenAIChat}} {
+		tr, err := dialect.New().Translate(d.app, d.entry, []byte(`{}`), failover.TranslateOptions{})
+		if _, ok := err.(*failover.IneligibleError); !ok || tr != nil {
+			t.Errorf("%v: %v, %v; want a refusal", d, tr, err)
+		}
+	}
+}
+
+func TestABodyThatIsNoRequestIsAnError(t *testing.T) {
+	for _, body := range []string{``, `[]`, `{}`, `{"messages":{}}`, `{"messages":[1]}`, `{"messages":[`, `{"messages":[{"role":"user","content":tru}]}`} {
+		for _, d := range directions {
+			_, err := dialect.New().Translate(d.app, d.entry, []byte(body), failover.TranslateOptions{})
+			if _, ineligible := err.(*failover.IneligibleError); err == nil || ineligible {
+				t.Errorf("%s of %s: %v, want an error that is no refusal", body, d.app, err)
+			}
+		}
+	}
+}
