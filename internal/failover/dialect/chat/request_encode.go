@@ -92,7 +92,7 @@ func (e *requestEncoder) tools() {
 			e.w.Key("description").Text(t.Description)
 		}
 		if t.Schema.Present() {
-			e.w.Key("parameters").Raw(neutral.Compact(t.Schema))
+			e.w.Key("parameters").Raw(t.Schema)
 		}
 		if t.Strict {
 			if strict(t.Schema) {
@@ -161,7 +161,7 @@ func (e *requestEncoder) format() {
 	}
 	e.w.Key("response_format").Open('{').Key("type").Text("json_schema")
 	e.w.Key("json_schema").Open('{').Key("name").Text(f.Name)
-	e.w.Key("schema").Raw(neutral.Compact(f.Schema)).Key("strict").Bool(isStrict)
+	e.w.Key("schema").Raw(f.Schema).Key("strict").Bool(isStrict)
 	e.w.Close('}').Close('}')
 }
 
