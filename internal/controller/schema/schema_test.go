@@ -350,7 +350,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		for _, c := range chains {
-			c.TypeMeta.APIVersion, c.TypeMeta.Kind = v1alpha1.GroupVersion.String(), v1alpha1.Kind
+			c.APIVersion, c.Kind = v1alpha1.GroupVersion.String(), v1alpha1.Kind
 			again, err := yaml.Marshal(c)
 			if err != nil {
 				t.Fatal(err)
