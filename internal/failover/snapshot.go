@@ -140,6 +140,8 @@ func compile(cfg Config, prev *Snapshot, deps Deps) (*Snapshot, []CircuitKey, er
 			if chain = prev.Chain(cc.Name); chain == nil {
 				continue
 			}
+		} else {
+			chain.attach(deps.Circuits)
 		}
 		next.chains = append(next.chains, chain)
 		next.byName[cc.Name] = chain
@@ -180,11 +182,15 @@ func compileChain(cc ChainConfig, deps Deps) (*Chain, error) {
 		e.key = CircuitKey{Chain: chain.id(), Entry: p.Name, Host: endpoint.Host(), Model: modelIdentity(p)}
 		chain.entries = append(chain.entries, e)
 	}
-	// Circuits come last: they are the only thing here that outlives a failure.
-	for _, e := range chain.entries {
-		e.circuit = deps.Circuits.Circuit(e.key, e.cfg.Breaker)
-	}
 	return chain, nil
+}
+
+// attach gives the entries their runtime state. It comes after everything that
+// can fail, because it changes the settings of circuits that are in use.
+func (c *Chain) attach(circuits Circuits) {
+	for _, e := range c.entries {
+		e.circuit = circuits.Circuit(e.key, e.cfg.Breaker)
+	}
 }
 
 func (c *Chain) id() string { return c.Config.Namespace + "/" + c.Config.Name }
