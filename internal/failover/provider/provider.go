@@ -1,0 +1,138 @@
+// Package provider knows how a provider is reached: its address, its
+// credential and its connections.
+//
+// Provider.Endpoint turns one entry of a chain into an endpoint: the kind's
+// defaults, the checked base URL, the secret's place, and a transport that is
+// shared by all entries of the same host and outlives a configuration. For
+// each call the endpoint builds a request from nothing: the fixed path of the
+// operation below the base URL, the headers of the app that this provider may
+// see, and this entry's credential. No key ever meets another provider,
+// because no header of a call is kept for the next.
+package provider
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+)
+
+// Options are the facts of the process that endpoints depend on.
+type Options struct {
+	// SecretsDir holds mounted Secrets as <dir>/<secret>/<key>.
+	SecretsDir string
+	// Getenv reads the sidecar's own environment.
+	Getenv func(string) string
+	// OwnPorts are the ports that the sidecar itself listens on; a loopback
+	// address with one of them is refused, since it would be a loop.
+	OwnPorts []string
+	// Dial replaces the dialer of every transport, for tests without sockets.
+	Dial DialFunc
+}
+
+// Provider implements failover.Endpoints. It owns the transports and the
+// secrets that have been read.
+type Provider struct {
+	opts Options
+	salt [16]byte // of fingerprints: nobody can guess a key from one
+
+	mu         sync.Mutex
+	transports map[transportKey]*http.Transport
+	secrets    map[failover.SecretRef]*secret
+}
+
+var _ failover.Endpoints = (*Provider)(nil)
+
+// New returns a provider without connections.
+func New(opts Options) *Provider {
+	p := &Provider{opts: opts, transports: map[transportKey]*http.Transport{}, secrets: map[failover.SecretRef]*secret{}}
+	rand.Read(p.salt[:])
+	return p
+}
+
+// kind is what the entries of one type have in common. A new type is a row in
+// kinds.
+type kind struct {
+	baseURL   string // default; empty: the entry must name it
+	version   string // path added to a base URL that has none
+	dialects  []failover.Dialect
+	maxTokens string // name of the answer's limit in Chat
+	keyHeader string // header of the credential
+	keyPrefix string
+	authless  bool // an entry may do without a credential
+	// header is what every call needs and the app's own call overrides.
+	header map[string]string
+}
+
+var kinds = map[failover.ProviderType]kind{
+	failover.OpenAI: {
+		baseURL: "https://api.openai.com/v1", version: "/v1",
+		dialects:  []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.OpenAIEmbeddings},
+		maxTokens: "max_completion_tokens", keyHeader: "Authorization", keyPrefix: "Bearer ",
+	},
+	failover.Anthropic: {
+		baseURL:   "https://api.anthropic.com",
+		dialects:  []failover.Dialect{failover.AnthropicMessages},
+		maxTokens: "max_tokens", keyHeader: "X-Api-Key",
+		// The version that every model and host accepts.
+		header: map[string]string{"Anthropic-Version": "2023-06-01"},
+	},
+	failover.OpenAICompatible: {
+		version:   "/v1",
+		dialects:  []failover.Dialect{failover.OpenAIChat, failover.OpenAIEmbeddings},
+		maxTokens: "max_tokens", keyHeader: "Authorization", keyPrefix: "Bearer ", authless: true,
+	},
+}
+
+// Endpoint implements failover.Endpoints.
+func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, error) {
+	k, ok := kinds[cfg.Type]
+	if !ok {
+		return nil, fmt.Errorf("type: %q is not known; write OpenAI, Anthropic or OpenAICompatible", cfg.Type)
+	}
+	if cfg.Auth.IsZero() && !k.authless {
+		return nil, fmt.Errorf("auth: a provider of type %s needs a key; add auth.secretKeyRef, auth.env or auth.file", cfg.Type)
+	}
+	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
+	if err != nil {
+		return nil, err
+	}
+	e := &endpoint{kind: k, base: base, dialects: k.dialects, transport: p.transport(base, cfg.Timeouts.Connect)}
+	if len(cfg.Dialects) > 0 {
+		e.dialects = cfg.Dialects
+	}
+	if !cfg.Auth.IsZero() {
+		e.secret = p.secret(cfg.Auth)
+	}
+	return e, nil
+}
+
+// Secret reads a secret value that is no provider's, such as a webhook's URL.
+// The error names where it was looked for.
+func (p *Provider) Secret(ref failover.SecretRef) (string, error) {
+	c, err := p.secret(ref).credentials()
+	return c.Reveal(), err
+}
+
+// secret finds the reader of a reference, which all its users share.
+func (p *Provider) secret(ref failover.SecretRef) *secret {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.secrets[ref]
+	if s == nil {
+		s = &secret{ref: ref, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:]}
+		p.secrets[ref] = s
+	}
+	return s
+}
+
+// CloseIdle closes the connections that no request uses.
+func (p *Provider) CloseIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.transports {
+		t.CloseIdleConnections()
+	}
+}

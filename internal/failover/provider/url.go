@@ -1,0 +1,79 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+)
+
+// parseBaseURL checks an entry's address, or takes the kind's.
+func parseBaseURL(k kind, raw string, hasKey bool) (*url.URL, error) {
+	if raw == "" {
+		raw = k.baseURL
+	}
+	if raw == "" {
+		return nil, errors.New("baseURL: is required for this type; write the address that its SDK takes, such as https://llm.example.com/v1")
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, fmt.Errorf("baseURL: %q is not an http or https address; write it with its scheme, such as https://llm.example.com/v1", shown(raw))
+	}
+	switch {
+	case u.User != nil:
+		return nil, errors.New("baseURL: holds a user or password; put the key into auth instead")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("baseURL: holds a query or a fragment; leave it out")
+	case u.Scheme == "http" && hasKey && !private(u.Hostname()):
+		return nil, fmt.Errorf("baseURL: %q would send the key in the clear; write https://", shown(raw))
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	if u.Path == "" {
+		u.Path = k.version
+	}
+	u.RawPath = ""
+	return u, nil
+}
+
+// shown is an address without what could be secret in it.
+func shown(raw string) string {
+	raw, _, _ = strings.Cut(raw, "?")
+	if _, after, ok := strings.Cut(raw, "@"); ok {
+		return after
+	}
+	return raw
+}
+
+// private reports names and addresses that do not leave the machine, the
+// cluster or the private network.
+func private(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLoopback() || addr.IsPrivate())
+}
+
+// hostID is the fault domain of an address: scheme, host and port.
+func hostID(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		if port = "443"; u.Scheme == "http" {
+			port = "80"
+		}
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// pathOf is where an operation is found below the base URL: the version is in
+// the base of the OpenAI kinds and in the path of the others.
+func pathOf(k kind, base *url.URL, op failover.Operation) string {
+	if k.version == "" && !strings.HasSuffix(base.Path, "/v1") {
+		return base.Path + "/v1" + op.Path
+	}
+	return base.Path + op.Path
+}
