@@ -2,6 +2,8 @@ package metrics
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/understudy-dev/understudy/internal/failover"
 )
 
 var (
@@ -32,7 +34,11 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 			if p.Name == chain.Active {
 				active = 1
 			}
-			ch <- prometheus.MustNewConstMetric(circuitState, prometheus.GaugeValue, float64(p.Circuit.Phase), chain.Name, p.Name)
+			phase := p.Circuit.Phase
+			if !p.Usable() { // a missing credential is no circuit's, and as good as open
+				phase = failover.Open
+			}
+			ch <- prometheus.MustNewConstMetric(circuitState, prometheus.GaugeValue, float64(phase), chain.Name, p.Name)
 			ch <- prometheus.MustNewConstMetric(activeProvider, prometheus.GaugeValue, active, chain.Name, p.Name)
 		}
 	}
