@@ -1,0 +1,185 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+)
+
+// handler serves the app's port.
+type handler struct{ server *Server }
+
+// crossOrigin refuses what a browser sends from another site. It has no state
+// after this.
+var crossOrigin = http.NewCrossOriginProtection()
+
+// writeTimeout is how long one piece of an answer may wait for the app to take
+// it. A client that is stuck for longer does not hold an answer forever.
+const writeTimeout = 5 * time.Minute
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := h.server
+	received := time.Now()
+	s.begin()
+	defer s.end()
+	defer h.recover(w, r)
+
+	rt, refusal := check(r)
+	if refusal != nil {
+		h.refuse(w, r, rt.op, *refusal)
+		return
+	}
+	if r.RequestURI == statusPath {
+		writeJSON(w, s.opts.Store.Load().Status())
+		return
+	}
+	if len(r.TransferEncoding) > 0 {
+		// What follows a chunked body on this connection is not believed.
+		w.Header()["Connection"] = []string{"close"}
+	}
+	body, refusal := readBody(w, r)
+	if refusal != nil {
+		h.refuse(w, r, rt.op, *refusal)
+		return
+	}
+	answer := s.opts.Engine.Serve(r.Context(), &failover.Request{
+		Operation: rt.op, ChainName: rt.chain, Header: r.Header, Query: r.URL.RawQuery,
+		Body: failover.NewReplay(body), Received: received,
+	})
+	body = nil // the replay lets go of it at the commit; so must this frame
+	copyAnswer(w, answer)
+}
+
+const statusPath = "/-/status"
+
+// check applies the rules that need no body. The first that fails decides.
+func check(r *http.Request) (route, *failover.AppError) {
+	deny := func(status int, class failover.Class, message string) (route, *failover.AppError) {
+		return route{op: callerDialect(r)}, &failover.AppError{Status: status, Class: class, Message: message}
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	switch {
+	case r.Method == http.MethodConnect || !strings.HasPrefix(path, "/"):
+		return deny(http.StatusBadRequest, failover.InvalidRequest, "This is not a forward proxy; send the path alone, such as /v1/chat/completions.")
+	case !allowedHost(r.Host):
+		return deny(http.StatusMisdirectedRequest, failover.InvalidRequest, "Only localhost, 127.0.0.1 and [::1] are served; use one of them as the host of the base URL.")
+	case crossOrigin.Check(r) != nil:
+		return deny(http.StatusForbidden, failover.PermissionDenied, "Requests from web pages of another origin are not served.")
+	case ourselves(r.Header["Via"]):
+		return deny(http.StatusLoopDetected, failover.InvalidRequest, "This request has passed through a sidecar already; a provider's baseURL points back here.")
+	case path == statusPath:
+		if r.Method != http.MethodGet {
+			return deny(http.StatusMethodNotAllowed, failover.InvalidRequest, "This path takes GET.")
+		}
+		return route{}, nil
+	}
+	rt := routeOf(path)
+	switch {
+	case !rt.found:
+		return deny(http.StatusNotFound, failover.NotFound, notFound(path))
+	case r.Method != http.MethodPost:
+		return deny(http.StatusMethodNotAllowed, failover.InvalidRequest, "This path takes POST.")
+	}
+	if ct := r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
+		return deny(http.StatusUnsupportedMediaType, failover.InvalidRequest, "The content type must be application/json; with curl add -H 'content-type: application/json'.")
+	}
+	return rt, nil
+}
+
+func isJSON(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/json")
+}
+
+func ourselves(via []string) bool {
+	for _, v := range via {
+		if strings.Contains(v, "understudy") {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse answers with an error of our own.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, op failover.Operation, e failover.AppError) {
+	a := h.server.opts.Engine.Refuse(op, e)
+	switch e.Status {
+	case http.StatusMethodNotAllowed:
+		a.Header["Allow"] = []string{http.MethodPost}
+		if r.URL.Path == statusPath {
+			a.Header["Allow"] = []string{http.MethodGet}
+		}
+	case http.StatusRequestEntityTooLarge, http.StatusBadRequest:
+		// The rest of the body is not read.
+		a.Header["Connection"] = []string{"close"}
+	}
+	copyAnswer(w, a)
+}
+
+// copyAnswer hands an answer to the app, piece by piece. One that broke ends
+// in an aborted connection, so that nothing can take it for complete.
+func copyAnswer(w http.ResponseWriter, a *failover.Answer) {
+	defer a.Close()
+	header := w.Header()
+	for name, values := range a.Header {
+		header[name] = values
+	}
+	if a.Length >= 0 && !a.Stream {
+		header["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
+	}
+	rc := http.NewResponseController(w)
+	w.WriteHeader(a.Status)
+	for {
+		piece, err := a.Next()
+		if len(piece) > 0 {
+			if a.Stream {
+				_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+			}
+			if _, werr := w.Write(piece); werr != nil {
+				return
+			}
+			if a.Stream && rc.Flush() != nil {
+				return
+			}
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return
+		default:
+			_ = rc.Flush()
+			a.Close()
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// recover keeps a mistake of ours in one request from ending the process.
+func (h *handler) recover(w http.ResponseWriter, r *http.Request) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		h.server.opts.Log.Error("a request panicked", "stack", string(debug.Stack()))
+		if len(w.Header()) > 0 {
+			panic(http.ErrAbortHandler)
+		}
+		h.refuse(w, r, callerDialect(r), failover.AppError{Status: http.StatusInternalServerError, Class: failover.Internal, Message: "The sidecar failed at this request; its log says where."})
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v)
+}
