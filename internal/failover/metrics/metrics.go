@@ -92,7 +92,9 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // Notified counts one message to people.
-func (m *Metrics) Notified(event, result string) { m.notifications.WithLabelValues(event, result).Inc() }
+func (m *Metrics) Notified(event, result string) {
+	m.notifications.WithLabelValues(event, result).Inc()
+}
 
 // Reloaded counts one version of a configuration.
 func (m *Metrics) Reloaded(_, source, result string) {
