@@ -61,6 +61,8 @@ func (b *streamBody) hold() *Evidence {
 		// What came in one read was not seen by the app yet, so a fault right
 		// behind the first content can still be a failover.
 		switch {
+		case b.failed && !RawJSON(bytes.TrimSpace(b.failure)).Member("error").Present():
+			return ev(errEmpty) // the translation's own finding
 		case b.failed:
 			return ev(errInBand)
 		case err == io.EOF && (b.contented && b.finished || b.complete()):

@@ -15,6 +15,7 @@ type streamDecoder struct {
 	open           map[int]int // ordinal of the open call, by index of its block
 	counts         rawCounts
 	finish         neutral.Finish
+	filled         bool // some content has come
 }
 
 // NewStreamDecoder starts reading a stream.
@@ -54,6 +55,9 @@ func (d *streamDecoder) Decode(dst []neutral.Event, ev failover.Event) ([]neutra
 		}
 		dst = d.usage(dst, e.usage)
 	case "message_stop":
+		if !d.filled && d.finish.Reason == neutral.Unfinished {
+			return dst, failover.Failed // nothing was said, and no reason given
+		}
 		dst = d.stop(dst)
 	}
 	return dst, failover.Lifecycle
@@ -91,11 +95,13 @@ func (d *streamDecoder) blockStart(dst []neutral.Event, index int, block failove
 	case "text":
 		if text := block.Member("text").Text(); text != "" {
 			dst = append(d.begin(dst), neutral.Event{Kind: neutral.TextDelta, Text: text})
+			d.filled = true
 		}
 	case "tool_use":
 		dst = d.blockStop(d.begin(dst), index)
 		call := d.calls
 		d.calls++
+		d.filled = true
 		d.open[index] = call
 		dst = append(dst, neutral.Event{
 			Kind: neutral.CallStart, Call: call, ID: block.Member("id").Text(), Name: block.Member("name").Text(),
@@ -113,6 +119,7 @@ func (d *streamDecoder) blockDelta(dst []neutral.Event, index int, delta failove
 	case "text_delta":
 		if text := delta.Member("text").Text(); text != "" {
 			dst = append(d.begin(dst), neutral.Event{Kind: neutral.TextDelta, Text: text})
+			d.filled = true
 		}
 	case "input_json_delta":
 		call, ok := d.open[index]
