@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -15,7 +16,7 @@ import (
 
 // reply is what an app got.
 type reply struct {
-	text   string
+	text   string // of the answer, or the error's body
 	finish string
 	header http.Header
 	err    error
@@ -51,7 +52,7 @@ func askOpenAI(ctx context.Context, url, prompt string) reply {
 	var resp *http.Response
 	client := openAIClient(url, &resp)
 	c, err := client.Chat.Completions.New(ctx, openAIParams(prompt))
-	r := reply{err: err, header: headerOf(resp)}
+	r := reply{err: err, header: headerOf(resp), text: errorBody(err)}
 	if err == nil && len(c.Choices) > 0 {
 		r.text, r.finish = c.Choices[0].Message.Content, string(c.Choices[0].FinishReason)
 	}
@@ -69,7 +70,7 @@ func streamOpenAI(ctx context.Context, url, prompt string) reply {
 			return reply{err: fmt.Errorf("the accumulator refused %s", s.Current().RawJSON())}
 		}
 	}
-	r := reply{err: s.Err(), header: headerOf(resp)}
+	r := reply{err: s.Err(), header: headerOf(resp), text: errorBody(s.Err())}
 	if r.err == nil && len(acc.Choices) > 0 {
 		r.text, r.finish = acc.Choices[0].Message.Content, string(acc.Choices[0].FinishReason)
 	}
@@ -90,7 +91,7 @@ func askAnthropic(ctx context.Context, url, prompt string) reply {
 	var resp *http.Response
 	client := anthropicClient(url, &resp)
 	m, err := client.Messages.New(ctx, anthropicParams(prompt))
-	r := reply{err: err, header: headerOf(resp)}
+	r := reply{err: err, header: headerOf(resp), text: errorBody(err)}
 	if err == nil {
 		r.text, r.finish = textOf(m), string(m.StopReason)
 	}
@@ -108,11 +109,22 @@ func streamAnthropic(ctx context.Context, url, prompt string) reply {
 			return reply{err: err}
 		}
 	}
-	r := reply{err: s.Err(), header: headerOf(resp)}
+	r := reply{err: s.Err(), header: headerOf(resp), text: errorBody(s.Err())}
 	if r.err == nil {
 		r.text, r.finish = textOf(&m), string(m.StopReason)
 	}
 	return r
+}
+
+// errorBody is what the SDK kept of an error's body.
+func errorBody(err error) string {
+	if e, ok := errors.AsType[*openai.Error](err); ok {
+		return e.RawJSON()
+	}
+	if e, ok := errors.AsType[*anthropic.Error](err); ok {
+		return e.RawJSON()
+	}
+	return ""
 }
 
 func textOf(m *anthropic.Message) string {

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// bench is one run: three ways to one provider, and what was measured.
+type bench struct {
+	opts     options
+	provider target
+	direct   *target
+	plain    *target
+	sidecar  *target
+	dir      string
+	rows     []row
+	samples  map[string]map[string][]float64 // by measure and target
+}
+
+// row is one line of the table.
+type row struct{ measure, unit string }
+
+func newBench(ctx context.Context, o options) (*bench, error) {
+	dir, err := os.MkdirTemp("", "understudy-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{opts: o, dir: dir, samples: map[string]map[string][]float64{}}
+	addr := freeAddr()
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if b.provider.cmd, err = start(ctx, "1", nil, self, "provider", addr); err != nil {
+		return nil, err
+	}
+	url := "http://" + addr
+	if err := await(url + "/"); err != nil {
+		return nil, err
+	}
+	b.direct = &target{name: "direct", client: newClient(url)}
+
+	front, admin := freeAddr(), freeAddr()
+	b.plain = &target{name: "plain", client: newClient("http://" + front), admin: "http://" + admin}
+	if b.plain.cmd, err = start(ctx, "0", nil, self, "plain", front, admin, url); err != nil {
+		return nil, err
+	}
+	if err := await("http://" + admin); err != nil {
+		return nil, err
+	}
+	b.sidecar, err = b.startSidecar(ctx, url)
+	return b, err
+}
+
+// startSidecar runs the binary on a chain file with the stand-in as provider.
+func (b *bench) startSidecar(ctx context.Context, url string) (*target, error) {
+	chain := fmt.Sprintf(`apiVersion: understudy.dev/v1alpha1
+kind: ProviderChain
+metadata: {name: bench}
+spec:
+  providers:
+  - {name: primary, type: OpenAICompatible, baseURL: "%[1]s/v1"}
+  - {name: backup, type: OpenAICompatible, baseURL: "%[1]s/v1"}
+---
+apiVersion: understudy.dev/v1alpha1
+kind: ProviderChain
+metadata: {name: translated}
+spec:
+  providers:
+  - {name: primary, type: Anthropic, model: m, baseURL: "%[1]s", auth: {env: BENCH_KEY}}
+`, url)
+	file := filepath.Join(b.dir, "chain.yaml")
+	if err := os.WriteFile(file, []byte(chain), 0o600); err != nil {
+		return nil, err
+	}
+	front, admin := freeAddr(), freeAddr()
+	t := &target{name: "sidecar", client: newClient("http://" + front), admin: "http://" + admin}
+	from := time.Now()
+	var err error
+	t.cmd, err = start(ctx, "0", []string{"BENCH_KEY=bench"}, b.opts.sidecar, "run", "--chain-file", file, "--listen", front, "--admin-listen", admin, "--log-level", "error")
+	if err != nil {
+		return nil, err
+	}
+	if err := await("http://" + admin + "/readyz"); err != nil {
+		return nil, err
+	}
+	b.sample("start to serving", "ms", "sidecar", float64(time.Since(from).Milliseconds()))
+	return t, nil
+}
+
+func (b *bench) close() {
+	for _, t := range []*target{&b.provider, b.plain, b.sidecar} {
+		if t != nil {
+			t.stop()
+		}
+	}
+	os.RemoveAll(b.dir)
+}
+
+// sample adds one figure.
+func (b *bench) sample(measure, unit, target string, v float64) {
+	if b.samples[measure] == nil {
+		b.samples[measure] = map[string][]float64{}
+		b.rows = append(b.rows, row{measure, unit})
+	}
+	b.samples[measure][target] = append(b.samples[measure][target], v)
+}
+
+func (b *bench) scale(n int) int {
+	if b.opts.quick {
+		return max(1, n/10)
+	}
+	return n
+}
+
+func (b *bench) measure(ctx context.Context) error {
+	for _, t := range []*target{b.plain, b.sidecar} {
+		rss, private, err := t.memory()
+		if err != nil {
+			return err
+		}
+		b.sample("RSS idle", "MiB", t.name, rss/1024)
+		b.sample("of it private", "MiB", t.name, private/1024)
+	}
+	for range b.opts.rounds {
+		for _, t := range []*target{b.direct, b.plain, b.sidecar} {
+			if err := b.round(ctx, t); err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+		}
+		if err := b.translated(ctx); err != nil {
+			return err
+		}
+	}
+	for _, t := range []*target{b.plain, b.sidecar} {
+		if err := b.held(ctx, t); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// round measures one target once.
+func (b *bench) round(ctx context.Context, t *target) error {
+	times, err := t.client.unary(ctx, chat(1024, false), b.scale(2000), 1)
+	if err != nil {
+		return err
+	}
+	b.sample("latency p50, 1 KB, one connection", "µs", t.name, quantile(times, .5))
+	b.sample("latency p99, 1 KB, one connection", "µs", t.name, quantile(times, .99))
+	if times, err = t.client.firstToken(ctx, b.scale(1000)); err != nil {
+		return err
+	}
+	b.sample("first token p50", "µs", t.name, quantile(times, .5))
+	b.sample("first token p99", "µs", t.name, quantile(times, .99))
+	if t.cmd == nil {
+		return nil
+	}
+	for _, load := range []struct {
+		name       string
+		size, n, c int
+	}{{"1 KB", 1 << 10, 8000, 32}, {"32 KB", 32 << 10, 4000, 32}, {"1 MB", 1 << 20, 200, 4}} {
+		if err := b.perRequest(ctx, t, load.name, chat(load.size, false), b.scale(load.n), load.c); err != nil {
+			return err
+		}
+	}
+	streams, tokens := 50, b.scale(200)
+	before, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	if err := t.client.paced(ctx, streams, tokens); err != nil {
+		return err
+	}
+	after, err := t.cpu()
+	b.sample("CPU per token, paced stream", "µs", t.name, float64((after-before).Nanoseconds())/1000/float64(streams*tokens))
+	return err
+}
+
+// perRequest measures processor time and allocations of one kind of request.
+func (b *bench) perRequest(ctx context.Context, t *target, name string, body []byte, n, conns int) error {
+	mallocs, err := t.mallocs()
+	if err != nil {
+		return err
+	}
+	before, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	if _, err := t.client.unary(ctx, body, n, conns); err != nil {
+		return err
+	}
+	after, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	b.sample("CPU per request, "+name, "µs", t.name, float64((after-before).Nanoseconds())/1000/float64(n))
+	later, err := t.mallocs()
+	b.sample("allocations per request, "+name, "", t.name, (later-mallocs)/float64(n))
+	return err
+}
+
+// translated measures the path that changes the dialect.
+func (b *bench) translated(ctx context.Context) error {
+	t := *b.sidecar
+	t.name = "translated"
+	t.client = newClient(b.sidecar.client.url + "/chains/translated")
+	return b.perRequest(ctx, &t, "32 KB", chat(32<<10, false), b.scale(2000), 32)
+}
+
+// held measures the memory of streams that are open and silent.
+func (b *bench) held(ctx context.Context, t *target) error {
+	before, _, err := t.memory()
+	if err != nil {
+		return err
+	}
+	release, err := t.client.hold(ctx, b.opts.streams)
+	if err != nil {
+		return err
+	}
+	during, _, err := t.memory()
+	release()
+	if err != nil {
+		return err
+	}
+	b.sample(fmt.Sprintf("RSS per held stream, %d streams", b.opts.streams), "KiB", t.name, (during-before)/float64(b.opts.streams))
+	select {
+	case <-time.After(b.opts.after):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	after, _, err := t.memory()
+	b.sample(fmt.Sprintf("RSS %s after them", b.opts.after), "MiB", t.name, after/1024)
+	return err
+}
+
+// print writes the table.
+func (b *bench) print(w io.Writer) {
+	fmt.Fprintf(w, "%d rounds, %d cores, %s; medians [lowest, highest]\n\n", b.opts.rounds, runtime.NumCPU(), runtime.Version())
+	fmt.Fprintln(w, "| measure | direct | plain ReverseProxy | sidecar | sidecar ÷ plain |")
+	fmt.Fprintln(w, "|---|---|---|---|---|")
+	for _, r := range b.rows {
+		s := b.samples[r.measure]
+		ratio := ""
+		if len(s["plain"]) > 0 && len(s["sidecar"]) > 0 {
+			ratio = fmt.Sprintf("%.2f", median(s["sidecar"])/median(s["plain"]))
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", r.measure, cell(s["direct"], r.unit), cell(s["plain"], r.unit), cell(s["sidecar"], r.unit), ratio)
+		if len(s["translated"]) > 0 {
+			fmt.Fprintf(w, "| %s, translated | | | %s | %.2f × same dialect |\n", r.measure, cell(s["translated"], r.unit), median(s["translated"])/median(s["sidecar"]))
+		}
+	}
+}
+
+func cell(v []float64, unit string) string {
+	if len(v) == 0 {
+		return ""
+	}
+	lowest, highest := v[0], v[0]
+	for _, x := range v {
+		lowest, highest = min(lowest, x), max(highest, x)
+	}
+	out := fmt.Sprintf("%.4g", median(v))
+	if unit != "" {
+		out += " " + unit
+	}
+	if len(v) > 1 {
+		out += fmt.Sprintf(" [%.4g, %.4g]", lowest, highest)
+	}
+	return strings.TrimSpace(out)
+}
