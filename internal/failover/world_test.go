@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +19,10 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/circuit"
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
+	"github.com/understudy-dev/understudy/internal/failover/notify"
 	"github.com/understudy-dev/understudy/internal/failover/provider"
 	"github.com/understudy-dev/understudy/internal/simulator"
+	"github.com/understudy-dev/understudy/internal/simulator/slack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,7 +40,24 @@ type world struct {
 	store     *failover.Store
 	engine    *failover.Engine
 	seen      *recorder
+	notifier  *notify.Notifier
+	slack     *slack.Workspace
 }
+
+// slackClient is an HTTP client whose every connection ends at the simulated
+// workspace.
+func (w *world) slackClient() *http.Client {
+	w.slack = slack.New(slack.Options{})
+	return &http.Client{Timeout: 10 * time.Second, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		rec := httptest.NewRecorder()
+		w.slack.Handler().ServeHTTP(rec, r)
+		return rec.Result(), nil
+	})}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // recorder is an observer that remembers.
 type recorder struct {
@@ -107,10 +128,20 @@ func newWorld(t *testing.T, chain failover.ChainConfig) *world {
 	for _, p := range sim.Providers() {
 		w.listen(p)
 	}
-	w.provider = provider.New(provider.Options{Dial: w.dial, Getenv: func(name string) string { return "key-of-" + name }})
+	w.provider = provider.New(provider.Options{Dial: w.dial, Getenv: func(name string) string {
+		if name == "SLACK" {
+			return "http://slack.test" + slack.DefaultWebhook
+		}
+		return "key-of-" + name
+	}})
 	dialects := dialect.New()
-	w.store = failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: dialects, Endpoints: w.provider}, w.seen)
-	w.engine = failover.NewEngine(w.store, dialects, w.seen)
+	w.notifier = notify.New(notify.Options{
+		Snapshot: func() *failover.Snapshot { return w.store.Load() }, Secret: w.provider.Secret, Client: w.slackClient(),
+		Log: slog.New(slog.DiscardHandler),
+	})
+	observer := failover.Observers{w.seen, w.notifier}
+	w.store = failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: dialects, Endpoints: w.provider}, observer)
+	w.engine = failover.NewEngine(w.store, dialects, observer)
 	if err := w.store.Apply(failover.Config{Chains: []failover.ChainConfig{chain}}); err != nil {
 		t.Fatal(err)
 	}
