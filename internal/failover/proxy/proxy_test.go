@@ -1,0 +1,328 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+	"github.com/understudy-dev/understudy/internal/failover/circuit"
+	"github.com/understudy-dev/understudy/internal/failover/dialect"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// provider answers every call in memory, and counts them.
+type provider struct {
+	mu    sync.Mutex
+	calls int
+	body  func() io.ReadCloser // of a stream; nil: a unary answer
+}
+
+func (p *provider) Endpoint(failover.ProviderConfig) (failover.Endpoint, error) { return p, nil }
+func (p *provider) Host() string                                                { return "https://p:443" }
+func (p *provider) Dialects() []failover.Dialect                                { return []failover.Dialect{failover.OpenAIChat} }
+func (p *provider) MaxTokensField() string                                      { return "max_tokens" }
+func (p *provider) Credential() (failover.Credentials, error)                   { return failover.Credentials{}, nil }
+
+const answerBody = `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`
+
+func (p *provider) Send(ctx context.Context, _ failover.Call) (*http.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+	resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: int64(len(answerBody)), Body: io.NopCloser(strings.NewReader(answerBody))}
+	if p.body != nil {
+		body := p.body()
+		context.AfterFunc(ctx, func() { body.Close() })
+		resp.Header, resp.ContentLength, resp.Body = http.Header{"Content-Type": {"text/event-stream"}}, -1, body
+	}
+	return resp, nil
+}
+
+func (p *provider) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
+// edge is a running server.
+type edge struct {
+	*Server
+	provider *provider
+	stop     context.CancelFunc // the first signal
+	kill     context.CancelFunc
+	ended    chan error
+}
+
+func startEdge(t *testing.T) *edge {
+	t.Helper()
+	p := &provider{}
+	d := dialect.New()
+	store := failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: d, Endpoints: p}, failover.Observers{})
+	if err := store.Apply(failover.Config{Chains: []failover.ChainConfig{{Name: "chain", Providers: []failover.ProviderConfig{{Name: "p"}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Listen(Options{Engine: failover.NewEngine(store, d, failover.Observers{}), Store: store, Listen: "localhost:0", AdminListen: "127.0.0.1:0",
+		Metrics: http.NotFoundHandler(), DrainTimeout: 3 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	kill, end := context.WithCancel(context.Background())
+	e := &edge{Server: s, provider: p, stop: stop, kill: end, ended: make(chan error, 1)}
+	go func() { e.ended <- s.Run(ctx, kill) }()
+	t.Cleanup(func() {
+		end()
+		stop()
+		if e.ended != nil {
+			<-e.ended
+		}
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	})
+	return e
+}
+
+// raw sends bytes and reads what comes back until the connection ends or a
+// whole answer has come.
+func (e *edge) raw(t *testing.T, request string) (*http.Response, string, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", e.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return nil, err.Error(), r
+	}
+	b, _ := io.ReadAll(resp.Body)
+	return resp, string(b), r
+}
+
+const ok = `{"model":"m","messages":[]}`
+
+func post(path, headers, body string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s", path, headers, len(body), body)
+}
+
+func TestRawInput(t *testing.T) {
+	for _, c := range []struct {
+		name, request string
+		status        int    // 0: any refusal
+		part          string // of the body
+		calls         int
+	}{
+		{"a plain request", post("/v1/chat/completions", "", ok), 200, `"content":"hi"`, 1},
+		{"a named chain", post("/chains/chain/v1/chat/completions", "", ok), 200, "", 1},
+		{"an unknown chain", post("/chains/other/v1/chat/completions", "", ok), 404, `\"chain\"`, 0},
+		{"an unknown path", post("/v1/images", "", ok), 404, "/v1/images is not served", 0},
+		{"a path with /v1 twice", post("/v1/v1/messages", "", ok), 404, "base URL", 0},
+		{"dot segments", post("/v1/../v1/chat/completions", "", ok), 404, "", 0},
+		{"an encoded slash", post("/v1%2fchat/completions", "", ok), 404, "", 0},
+		{"a foreign host", strings.Replace(post("/v1/chat/completions", "", ok), "localhost", "evil.example:8089", 1), 421, "", 0},
+		{"an absolute target", post("http://169.254.169.254/latest", "", ok), 400, "", 0},
+		{"CONNECT", "CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\n\r\n", 400, "", 0},
+		{"OPTIONS", "OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "", 0},
+		{"a wrong method", "GET /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "POST", 0},
+		{"another site's page", post("/v1/chat/completions", "Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\n", ok), 403, "", 0},
+		{"a form", strings.Replace(post("/v1/chat/completions", "", ok), "application/json", "application/x-www-form-urlencoded", 1), 415, "content-type: application/json", 0},
+		{"our own loop", post("/v1/chat/completions", "Via: 1.1 understudy\r\n", ok), 508, "", 0},
+		{"not JSON", post("/v1/chat/completions", "", `{"model":`), 400, "not valid JSON", 0},
+		{"an empty body", post("/v1/chat/completions", "", ""), 400, "empty", 0},
+		{"two models", post("/v1/chat/completions", "", `{"model":"a","model":"b"}`), 400, "twice", 0},
+		{"too large", "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n", 413, "32 MiB", 0},
+		{"differing lengths", "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", 400, "", 0},
+		{"two hosts", "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\nContent-Length: 2\r\n\r\n{}", 400, "", 0},
+		{"an unknown transfer coding", "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n", 501, "", 0},
+		{"large headers", post("/v1/chat/completions", "X-Big: "+strings.Repeat("x", 80<<10)+"\r\n", ok), 431, "", 0},
+		{"not gzip", post("/v1/chat/completions", "Content-Encoding: gzip\r\n", ok), 400, "gzip", 0},
+		{"another coding", post("/v1/chat/completions", "Content-Encoding: br\r\n", ok), 415, "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := startEdge(t)
+			resp, body, _ := e.raw(t, c.request)
+			if resp == nil {
+				t.Fatalf("no answer: %s", body)
+			}
+			if resp.StatusCode != c.status || !strings.Contains(body, c.part) {
+				t.Errorf("got %d %s, want %d with %q", resp.StatusCode, body, c.status, c.part)
+			}
+			if n := e.provider.count(); n != c.calls {
+				t.Errorf("%d calls reached the provider, want %d", n, c.calls)
+			}
+		})
+	}
+}
+
+func TestNothingIsSmuggledBehindAChunkedBody(t *testing.T) {
+	e := startEdge(t)
+	chunk := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(ok), ok)
+	second := post("/v1/chat/completions", "", ok)
+	resp, _, rest := e.raw(t, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk+second)
+	if resp == nil || resp.StatusCode != 200 || !resp.Close {
+		t.Fatalf("got %+v", resp)
+	}
+	if b, _ := io.ReadAll(rest); len(b) > 0 {
+		t.Errorf("a second answer came: %s", b)
+	}
+	if n := e.provider.count(); n != 1 {
+		t.Errorf("%d calls reached the provider", n)
+	}
+}
+
+func TestAShortBodyContactsNobody(t *testing.T) {
+	e := startEdge(t)
+	conn, err := net.Dial("tcp", e.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{\"model\":")
+	conn.(*net.TCPConn).CloseWrite()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err == nil {
+		defer resp.Body.Close()
+		if resp.StatusCode != 400 {
+			t.Errorf("got %d", resp.StatusCode)
+		}
+	}
+	if n := e.provider.count(); n != 0 {
+		t.Error("a short body reached the provider")
+	}
+}
+
+func TestBothLoopbackAddressesAreServedAndNoOther(t *testing.T) {
+	e := startEdge(t)
+	_, port, _ := net.SplitHostPort(e.Addr())
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		if host == "::1" && len(e.app) == 1 {
+			continue // no IPv6 on this machine
+		}
+		conn, err := net.Dial("tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			t.Errorf("%s: %v", host, err)
+			continue
+		}
+		conn.Close()
+	}
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "10.0.0.1:0", "nonsense"} {
+		if _, err := listenLoopback(address); err == nil || !strings.Contains(err.Error(), "--listen") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if _, err := listenLoopback(e.Addr()); err == nil || !strings.Contains(err.Error(), "the port is in use") {
+		t.Errorf("a port in use gives %v", err)
+	}
+}
+
+func TestTheAdminPort(t *testing.T) {
+	e := startEdge(t)
+	for path, part := range map[string]string{"/startupz": "ok", "/livez": "ok", "/readyz": "ok", "/status": `"activeProvider": "p"`, "/": "<strong>p</strong> answers"} {
+		resp, err := http.Get("http://" + e.AdminAddr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || !strings.Contains(string(b), part) {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, b)
+		}
+	}
+	resp, err := http.Post("http://"+e.AdminAddr()+"/status", "text/plain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("a POST gives %d", resp.StatusCode)
+	}
+}
+
+const firstToken = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n"
+
+// openStream asks for a stream and reads its first token.
+func (e *edge) openStream(t *testing.T) (*http.Response, *io.PipeWriter) {
+	t.Helper()
+	r, w := io.Pipe()
+	e.provider.body = func() io.ReadCloser { return r }
+	go io.WriteString(w, firstToken)
+	resp, err := http.Post("http://"+e.Addr()+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m","stream":true,"messages":[]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close(); w.Close() })
+	b := make([]byte, len(firstToken))
+	if _, err := io.ReadFull(resp.Body, b); err != nil || string(b) != firstToken {
+		t.Fatalf("the stream began with %q, %v", b, err)
+	}
+	return resp, w
+}
+
+func TestTheDrainWaitsForStreamsAndServesOn(t *testing.T) {
+	e := startEdge(t)
+	resp, w := e.openStream(t)
+	e.stop()
+	e.provider.body = nil
+	if again, _, _ := e.raw(t, post("/v1/chat/completions", "", ok)); again == nil || again.StatusCode != 200 {
+		t.Error("a request during the drain was not served")
+	}
+	io.WriteString(w, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
+	w.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasSuffix(string(b), "data: [DONE]\n\n") {
+		t.Errorf("the stream ended with %q, %v", b, err)
+	}
+	if err := <-e.ended; err != nil {
+		t.Error(err)
+	}
+	e.ended = nil
+}
+
+func TestAStreamBeyondTheDrainEndsHonestly(t *testing.T) {
+	e := startEdge(t)
+	resp, _ := e.openStream(t)
+	e.stop()
+	b, err := io.ReadAll(resp.Body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(string(b), "shutting down") {
+		t.Errorf("the stream ended with %q, %v", b, err)
+	}
+	if err := <-e.ended; err != nil {
+		t.Error(err)
+	}
+	e.ended = nil
+}
+
+func FuzzRoute(f *testing.F) {
+	for _, path := range []string{"/v1/messages", "/chains/a/v1/embeddings", "/v1/../x", "//v1/messages", "/chains//v1/messages"} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		r := routeOf(path)
+		if !r.found {
+			return
+		}
+		want := "/v1" + r.op.Path
+		if r.chain != "" {
+			want = "/chains/" + r.chain + want
+		}
+		if path != want || strings.ContainsAny(r.chain, "/") {
+			t.Errorf("%q was routed to %q", path, want)
+		}
+	})
+}
