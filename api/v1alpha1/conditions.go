@@ -33,7 +33,7 @@ const (
 	ReasonSecretNotMounted = "SecretNotMounted"
 	// ReasonCredentialNotFound: a variable, a file or a Secret's key is missing
 	// or empty.
-	ReasonCredentialNotFound = "CredentialNotFound" //nolint:gosec // The name of a reason, no credential.
+	ReasonCredentialNotFound = "CredentialNotFound"
 )
 
 // Reasons of ConditionReady.

@@ -36,13 +36,10 @@ const usage = `usage: sidecar COMMAND [flags]
 
 func main() {
 	ctx, kill, stop := signals()
-	defer stop()
 	err := command(ctx, kill, os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	default:
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "sidecar:", err)
-		stop()
 		os.Exit(1)
 	}
 }

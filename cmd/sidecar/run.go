@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"k8s.io/client-go/rest"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/understudy-dev/understudy/internal/controller"
@@ -43,7 +42,7 @@ func run(ctx, kill context.Context, o options, stderr io.Writer) error {
 	}
 	control, err := controller.New(controller.Options{
 		Store: p.store, Files: o.chainFiles, Chains: o.chains, Namespace: o.namespace,
-		RESTConfig:  func() (*rest.Config, error) { return ctrlconfig.GetConfig() },
+		RESTConfig:  ctrlconfig.GetConfig,
 		LastGoodDir: o.lastGoodDir, SecretsDir: o.secretsDir, AllowEnv: o.allowEnv, Log: log,
 		Rejected: p.notifier.ConfigRejected, Reloaded: p.metrics.Reloaded,
 	})

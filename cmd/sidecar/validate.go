@@ -14,7 +14,7 @@ import (
 // cluster, and compiles what passes as far as that can be done without keys.
 func validate(files []string, stdout io.Writer) error {
 	if len(files) == 0 {
-		return errors.New("usage: sidecar validate FILE...")
+		return errors.New("no file is named; write sidecar validate FILE")
 	}
 	validator, err := schema.New()
 	if err != nil {

@@ -162,11 +162,8 @@ func (b *bench) round(ctx context.Context, t *target) error {
 	if t.cmd == nil {
 		return nil
 	}
-	for _, load := range []struct {
-		name       string
-		size, n, c int
-	}{{"1 KB", 1 << 10, 8000, 32}, {"32 KB", 32 << 10, 4000, 32}, {"1 MB", 1 << 20, 200, 4}} {
-		if err := b.perRequest(ctx, t, load.name, chat(load.size, false), b.scale(load.n), load.c); err != nil {
+	for _, l := range []load{{"1 KB", 1 << 10, 8000, 32}, {"32 KB", 32 << 10, 4000, 32}, {"1 MB", 1 << 20, 200, 4}} {
+		if err := b.perRequest(ctx, t, l); err != nil {
 			return err
 		}
 	}
@@ -183,8 +180,15 @@ func (b *bench) round(ctx context.Context, t *target) error {
 	return err
 }
 
+// load is one kind of request.
+type load struct {
+	name                  string
+	size, requests, conns int
+}
+
 // perRequest measures processor time and allocations of one kind of request.
-func (b *bench) perRequest(ctx context.Context, t *target, name string, body []byte, n, conns int) error {
+func (b *bench) perRequest(ctx context.Context, t *target, l load) error {
+	n := b.scale(l.requests)
 	mallocs, err := t.mallocs()
 	if err != nil {
 		return err
@@ -193,16 +197,16 @@ func (b *bench) perRequest(ctx context.Context, t *target, name string, body []b
 	if err != nil {
 		return err
 	}
-	if _, err := t.client.unary(ctx, body, n, conns); err != nil {
+	if _, err := t.client.unary(ctx, chat(l.size, false), n, l.conns); err != nil {
 		return err
 	}
 	after, err := t.cpu()
 	if err != nil {
 		return err
 	}
-	b.sample("CPU per request, "+name, "µs", t.name, float64((after-before).Nanoseconds())/1000/float64(n))
+	b.sample("CPU per request, "+l.name, "µs", t.name, float64((after-before).Nanoseconds())/1000/float64(n))
 	later, err := t.mallocs()
-	b.sample("allocations per request, "+name, "", t.name, (later-mallocs)/float64(n))
+	b.sample("allocations per request, "+l.name, "", t.name, (later-mallocs)/float64(n))
 	return err
 }
 
@@ -211,7 +215,7 @@ func (b *bench) translated(ctx context.Context) error {
 	t := *b.sidecar
 	t.name = "translated"
 	t.client = newClient(b.sidecar.client.url + "/chains/translated")
-	return b.perRequest(ctx, &t, "32 KB", chat(32<<10, false), b.scale(2000), 32)
+	return b.perRequest(ctx, &t, load{"32 KB", 32 << 10, 2000, 32})
 }
 
 // held measures the memory of streams that are open and silent.

@@ -34,12 +34,9 @@ func LogObserver(log *slog.Logger) Observer {
 
 // Attempted implements Observer.
 func (o *logObserver) Attempted(a Attempt) {
-	level, msg := slog.LevelWarn, "provider failed"
-	switch a.Class {
-	case OK:
-		level, msg = slog.LevelDebug, "provider answered"
-	case ClientClosed:
-		level, msg = slog.LevelDebug, "client left"
+	level := slog.LevelWarn
+	if a.Class == OK || a.Class == ClientClosed {
+		level = slog.LevelDebug
 	}
 	if !o.log.Enabled(context.Background(), level) {
 		return
@@ -51,7 +48,7 @@ func (o *logObserver) Attempted(a Attempt) {
 			return
 		}
 	}
-	o.log.LogAttrs(context.Background(), level, msg, slog.String("chain", a.Chain), slog.String("provider", a.Provider),
+	o.log.LogAttrs(context.Background(), level, "provider tried", slog.String("chain", a.Chain), slog.String("provider", a.Provider),
 		slog.String("reason", string(a.Class)), slog.String("detail", a.Detail), slog.String("fault", a.Fault),
 		slog.Duration("duration", a.Duration), slog.String("request_id", a.RequestID), slog.Int("similar_skipped", skipped))
 }

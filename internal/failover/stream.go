@@ -65,13 +65,13 @@ func (b *streamBody) hold() *Evidence {
 			return ev(errEmpty) // the translation's own finding
 		case b.failed:
 			return ev(errInBand)
-		case err == io.EOF && (b.contented && b.finished || b.complete()):
+		case errors.Is(err, io.EOF) && (b.contented && b.finished || b.complete()):
 			b.contented, b.finished = true, true
-		case err == io.EOF && len(b.out) == 0 && b.malformed == 0:
+		case errors.Is(err, io.EOF) && len(b.out) == 0 && b.malformed == 0:
 			return ev(errEmpty)
-		case err == io.EOF && b.malformed == 0:
+		case errors.Is(err, io.EOF) && b.malformed == 0:
 			return ev(errTruncated)
-		case err != nil && err != io.EOF:
+		case err != nil && !errors.Is(err, io.EOF):
 			return ev(err)
 		case b.contented:
 		case b.malformed > 0:
@@ -101,7 +101,7 @@ func (b *streamBody) read() error {
 	}
 	n, err := b.attempt.resp.Body.Read(room)
 	b.split.Wrote(n)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		b.split.Close()
 	}
 	return err
@@ -201,7 +201,7 @@ func (b *streamBody) conclude(err error) {
 	case b.finished:
 		b.verdict = Verdict{Class: OK}
 		return
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		if b.complete() {
 			b.verdict = Verdict{Class: OK}
 			return
@@ -275,7 +275,7 @@ func (b *longBody) next() ([]byte, error) {
 	a.timer.next(a.entry.cfg.Timeouts.Idle, errIdle)
 	n, err := a.resp.Body.Read(b.buf)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		b.verdict = Verdict{Class: OK}
 	case err != nil:
 		b.verdict, err = a.interruption(err, Evidence{}), ErrAborted

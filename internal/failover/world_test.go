@@ -123,8 +123,10 @@ func newWorld(t *testing.T, chain failover.ChainConfig) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, sim: sim, anthropic: sim.Provider("anthropic"), openai: sim.Provider("openai"),
-		servers: map[string]*simulator.Server{}, listeners: map[string]*simulator.MemoryListener{}, seen: &recorder{}}
+	w := &world{
+		t: t, sim: sim, anthropic: sim.Provider("anthropic"), openai: sim.Provider("openai"),
+		servers: map[string]*simulator.Server{}, listeners: map[string]*simulator.MemoryListener{}, seen: &recorder{},
+	}
 	for _, p := range sim.Providers() {
 		w.listen(p)
 	}

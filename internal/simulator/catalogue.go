@@ -109,7 +109,6 @@ func credentialScenarios() []Scenario {
 
 // statusScenarios are errors of the API itself.
 func statusScenarios() []Scenario {
-
 	return []Scenario{
 		both("bad-request", "400: the request is not valid", answering(400)),
 		each("context-too-long", "400: the prompt is longer than the context window",

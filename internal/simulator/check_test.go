@@ -35,7 +35,7 @@ func TestChatRequestsAreCheckedByThePublishedRules(t *testing.T) {
 		{"role", body(`{"role":"robot","content":"x"}`, ""), 400, "Invalid value: 'robot'"},
 		{"null content", body(`{"role":"user","content":null}`, ""), 400, "expected a string, got null"},
 		{"part of another dialect", body(`{"role":"user","content":[{"type":"image","source":{}}]}`, ""), 400, "Invalid value: 'image'"},
-		{"tool first", body(result, ""), 400, "must be a response to a preceeding message"},
+		{"tool first", body(result, ""), 400, "must be a response to a preceding message"},
 		{"tool of another call", body(user+","+call+`,{"role":"tool","tool_call_id":"c2","content":"x"}`, ""), 400, "'c2' not found"},
 		{"open call", body(user+","+call, ""), 400, "did not have response messages: c1"},
 		{"call not answered before a user turn", body(user+","+call+","+user, ""), 400, "did not have response messages: c1"},
@@ -162,8 +162,10 @@ func TestHeadersPathsAndKeysAreChecked(t *testing.T) {
 
 // FuzzRequests proves that no body breaks a provider: the answer is an answer, or an error of the caller.
 func FuzzRequests(f *testing.F) {
-	for _, body := range []string{chatHello, chatStream, messageHello, messageStream, longInput, `{"model":"gpt-4o","input":["a","b"]}`,
-		`{"model":"gpt-4o","messages":[{"role":"user","content":"tool f {}\nthink x\nstop y\ntokens 3"}],"tools":[{"type":"function","function":{"name":"f"}}]}`} {
+	for _, body := range []string{
+		chatHello, chatStream, messageHello, messageStream, longInput, `{"model":"gpt-4o","input":["a","b"]}`,
+		`{"model":"gpt-4o","messages":[{"role":"user","content":"tool f {}\nthink x\nstop y\ntokens 3"}],"tools":[{"type":"function","function":{"name":"f"}}]}`,
+	} {
 		f.Add([]byte(body))
 	}
 	sim, err := New(Options{Keep: 1})

@@ -126,24 +126,36 @@ func (f *Fault) errorFor(kind Kind, status int) apiError {
 // openAIErrors are OpenAI's errors by status.
 var openAIErrors = map[int]apiError{
 	400: {kind: "invalid_request_error", message: "Invalid request."},
-	401: {kind: "invalid_request_error", code: "invalid_api_key",
-		message: "Incorrect API key provided: sk-sim**********************ated. You can find your API key at https://platform.openai.com/account/api-keys."},
+	401: {
+		kind: "invalid_request_error", code: "invalid_api_key",
+		message: "Incorrect API key provided: sk-sim**********************ated. You can find your API key at https://platform.openai.com/account/api-keys.",
+	},
 	402: {kind: "insufficient_quota", code: "credit_balance_exhausted", message: "Insufficient balance."},
-	403: {kind: "invalid_request_error", code: "unsupported_country_region_territory",
-		message: "Country, region, or territory not supported"},
-	404: {kind: "invalid_request_error", code: "model_not_found",
-		message: "The model `{{model}}` does not exist or you do not have access to it."},
+	403: {
+		kind: "invalid_request_error", code: "unsupported_country_region_territory",
+		message: "Country, region, or territory not supported",
+	},
+	404: {
+		kind: "invalid_request_error", code: "model_not_found",
+		message: "The model `{{model}}` does not exist or you do not have access to it.",
+	},
 	408: {kind: "server_error", code: "timeout", message: "Request timed out."},
 	409: {kind: "invalid_request_error", code: "conflict", message: "The resource is locked by another request."},
 	413: {kind: "invalid_request_error", code: "request_too_large", message: "Request body is too large."},
 	422: {kind: "invalid_request_error", message: "The request could not be processed."},
-	429: {kind: "requests", code: "rate_limit_exceeded",
-		message: "Rate limit reached for {{model}} in organization org-simulated on requests per min (RPM): Limit 500, Used 500, Requested 1. Please try again in 120ms."},
-	500: {kind: "server_error",
-		message: "The server had an error while processing your request. Sorry about that! (request ID {{request_id}})"},
+	429: {
+		kind: "requests", code: "rate_limit_exceeded",
+		message: "Rate limit reached for {{model}} in organization org-simulated on requests per min (RPM): Limit 500, Used 500, Requested 1. Please try again in 120ms.",
+	},
+	500: {
+		kind:    "server_error",
+		message: "The server had an error while processing your request. Sorry about that! (request ID {{request_id}})",
+	},
 	502: {kind: "server_error", message: "Bad gateway."},
-	503: {kind: "service_unavailable_error", code: "server_is_overloaded",
-		message: "Our servers are currently overloaded. Please try again later."},
+	503: {
+		kind: "service_unavailable_error", code: "server_is_overloaded",
+		message: "Our servers are currently overloaded. Please try again later.",
+	},
 	504: {kind: "server_error", code: "timeout", message: "The request took too long."},
 }
 
@@ -158,8 +170,10 @@ var anthropicErrors = map[int]apiError{
 	409: {kind: "conflict_error", message: "The request conflicts with another one."},
 	413: {kind: "request_too_large", message: "Request exceeds the maximum size"},
 	422: {kind: "invalid_request_error", message: "The request could not be processed."},
-	429: {kind: "rate_limit_error",
-		message: "This request would exceed your organization's rate limit of 50 requests per minute. Please try again later."},
+	429: {
+		kind:    "rate_limit_error",
+		message: "This request would exceed your organization's rate limit of 50 requests per minute. Please try again later.",
+	},
 	500: {kind: "api_error", message: "Internal server error"},
 	503: {kind: "api_error", message: "Service unavailable"},
 	504: {kind: "timeout_error", message: "The request timed out while processing."},

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -73,7 +74,7 @@ func (c *memoryConn) Reset() { c.broken.Store(true) }
 // Read reports the end of a connection that was reset as such.
 func (c *memoryConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if err == io.EOF && c.broken.Load() {
+	if errors.Is(err, io.EOF) && c.broken.Load() {
 		err = &net.OpError{Op: "read", Net: "memory", Err: syscall.ECONNRESET}
 	}
 	return n, err

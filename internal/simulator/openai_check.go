@@ -164,7 +164,7 @@ func checkMessageList(messages []object) *apiError {
 		}
 		if role == "tool" {
 			if !after {
-				return invalid(fmt.Sprintf("messages.[%d].role", i), "", "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.")
+				return invalid(fmt.Sprintf("messages.[%d].role", i), "", "Invalid parameter: messages with role 'tool' must be a response to a preceding message with 'tool_calls'.")
 			}
 			id := str(m, "tool_call_id")
 			if id == "" {

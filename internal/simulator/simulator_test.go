@@ -110,8 +110,10 @@ func TestStreamsHaveTheEventsOfTheDialectInOrder(t *testing.T) {
 		if ct := res.Header.Get("Content-Type"); ct != "text/event-stream; charset=utf-8" {
 			t.Errorf("content type %q", ct)
 		}
-		want := []string{`"delta":{"role":"assistant","content":""}`, `"delta":{"content":"Grüße,"}`, `"delta":{"content":" 世界!"}`,
-			`"delta":{},"logprobs":null,"finish_reason":"stop"`, `"choices":[],"service_tier":"default","system_fingerprint":"fp_simulated","usage":{`, "[DONE]"}
+		want := []string{
+			`"delta":{"role":"assistant","content":""}`, `"delta":{"content":"Grüße,"}`, `"delta":{"content":" 世界!"}`,
+			`"delta":{},"logprobs":null,"finish_reason":"stop"`, `"choices":[],"service_tier":"default","system_fingerprint":"fp_simulated","usage":{`, "[DONE]",
+		}
 		events := strings.Split(strings.TrimSuffix(got, "\n\n"), "\n\n")
 		if len(events) != len(want) {
 			t.Fatalf("got %d events, want %d:\n%s", len(events), len(want), got)
@@ -127,8 +129,10 @@ func TestStreamsHaveTheEventsOfTheDialectInOrder(t *testing.T) {
 	})
 	t.Run("messages", func(t *testing.T) {
 		_, got := ask(t, h, request("POST", "/v1/messages", messageStream))
-		want := []string{"message_start", "content_block_start", "ping", "content_block_delta", "content_block_delta",
-			"content_block_stop", "message_delta", "message_stop"}
+		want := []string{
+			"message_start", "content_block_start", "ping", "content_block_delta", "content_block_delta",
+			"content_block_stop", "message_delta", "message_stop",
+		}
 		if names := eventNames(got); strings.Join(names, " ") != strings.Join(want, " ") {
 			t.Errorf("events %v, want %v", names, want)
 		}

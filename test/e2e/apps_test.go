@@ -83,8 +83,10 @@ func anthropicClient(url string, resp **http.Response) anthropic.Client {
 }
 
 func anthropicParams(prompt string) anthropic.MessageNewParams {
-	return anthropic.MessageNewParams{Model: "claude-sonnet-4-5", MaxTokens: 512,
-		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(prompt))}}
+	return anthropic.MessageNewParams{
+		Model: "claude-sonnet-4-5", MaxTokens: 512,
+		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(prompt))},
+	}
 }
 
 func askAnthropic(ctx context.Context, url, prompt string) reply {

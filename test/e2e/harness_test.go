@@ -193,8 +193,10 @@ func (w *world) start(chain string, args ...string) {
 	replaceFile(w.t, w.chainFile(), chain)
 	app, admin := freePort(w.t), freePort(w.t)
 	w.url, w.admin = "http://localhost:"+app, "http://127.0.0.1:"+admin
-	args = append([]string{"run", "--chain-file", w.chainFile(), "--secrets-dir", filepath.Join(w.dir, "secrets"),
-		"--listen", "127.0.0.1:" + app, "--admin-listen", "127.0.0.1:" + admin, "--log-level", "debug"}, args...)
+	args = append([]string{
+		"run", "--chain-file", w.chainFile(), "--secrets-dir", filepath.Join(w.dir, "secrets"),
+		"--listen", "127.0.0.1:" + app, "--admin-listen", "127.0.0.1:" + admin, "--log-level", "debug",
+	}, args...)
 	w.cmd = exec.Command(binary(w.t), args...)
 	w.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}
 	r, out := io.Pipe()

@@ -79,7 +79,7 @@ func (t *tracker) step(now time.Time, st failover.ChainStatus, c counts, repeat 
 	}
 	for _, p := range st.Providers {
 		if in := t.downs[p.Name]; in != nil {
-			notes = append(notes, t.tell(now, p, in, st, c, repeat)...)
+			notes = append(notes, t.tell(look{now, st, c, repeat}, p, in)...)
 		}
 	}
 	for name := range t.downs {
@@ -119,8 +119,17 @@ func (t *tracker) follow(now time.Time, p failover.ProviderStatus, c counts) {
 	}
 }
 
+// look is what one step sees.
+type look struct {
+	now    time.Time
+	status failover.ChainStatus
+	counts counts
+	repeat time.Duration
+}
+
 // tell says what an incident is worth saying now.
-func (t *tracker) tell(now time.Time, p failover.ProviderStatus, in *incident, st failover.ChainStatus, c counts, repeat time.Duration) []note {
+func (t *tracker) tell(l look, p failover.ProviderStatus, in *incident) []note {
+	now, st, c := l.now, l.status, l.counts
 	key := t.chain + "/" + p.Name + "/" + in.began.Format(time.RFC3339Nano)
 	switch {
 	case t.over(now, p, in, c):
@@ -139,7 +148,7 @@ func (t *tracker) tell(now time.Time, p failover.ProviderStatus, in *incident, s
 		in.told, in.edited, in.to = now, now, st.Active
 		t.lead = st.Active
 		return []note{{event: eventFailover, key: key, text: failoverText(t, p.Name, in, st)}}
-	case now.Sub(in.told) >= repeat:
+	case now.Sub(in.told) >= l.repeat:
 		in.told, in.toldFlap = now, in.flaps
 		return []note{{event: eventFailover, key: key, text: failoverText(t, p.Name, in, st)}}
 	case in.flaps > in.toldFlap && now.Sub(in.edited) >= editPause:

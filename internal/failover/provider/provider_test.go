@@ -78,8 +78,10 @@ func TestNoKeyMeetsAnotherProvider(t *testing.T) {
 	p := New(Options{Getenv: func(name string) string { return "canary-of-" + name }})
 	defer p.CloseIdle()
 	app := http.Header{}
-	for _, name := range []string{"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "Cookie", "X-Amz-Security-Token", "Proxy-Authorization",
-		"Openai-Organization", "Openai-Project", "Anthropic-Workspace-Id", "X-Forwarded-For", "X-Private"} {
+	for _, name := range []string{
+		"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "Cookie", "X-Amz-Security-Token", "Proxy-Authorization",
+		"Openai-Organization", "Openai-Project", "Anthropic-Workspace-Id", "X-Forwarded-For", "X-Private",
+	} {
 		app.Set(name, "canary-of-the-app")
 	}
 	app.Set("Connection", "X-Private")

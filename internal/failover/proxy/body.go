@@ -33,8 +33,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *failover.AppErro
 	case "gzip":
 		return inflate(body)
 	default:
-		return nil, &failover.AppError{Status: http.StatusUnsupportedMediaType, Class: failover.InvalidRequest,
-			Message: "The content encoding must be gzip or none."}
+		return nil, &failover.AppError{
+			Status: http.StatusUnsupportedMediaType, Class: failover.InvalidRequest,
+			Message: "The content encoding must be gzip or none.",
+		}
 	}
 }
 
@@ -66,8 +68,10 @@ func inflate(body []byte) ([]byte, *failover.AppError) {
 }
 
 func tooLarge() *failover.AppError {
-	return &failover.AppError{Status: http.StatusRequestEntityTooLarge, Class: failover.RequestTooLarge,
-		Message: fmt.Sprintf("The request body is over the limit of %d MiB.", maxBody>>20)}
+	return &failover.AppError{
+		Status: http.StatusRequestEntityTooLarge, Class: failover.RequestTooLarge,
+		Message: fmt.Sprintf("The request body is over the limit of %d MiB.", maxBody>>20),
+	}
 }
 
 // badRead says what was wrong with a body that did not arrive.

@@ -54,7 +54,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Operation: rt.op, ChainName: rt.chain, Header: r.Header, Query: r.URL.RawQuery,
 		Body: failover.NewReplay(body), Received: received,
 	})
-	body = nil // the replay lets go of it at the commit; so must this frame
 	copyAnswer(w, answer)
 }
 

@@ -32,9 +32,12 @@ type provider struct {
 
 func (p *provider) Endpoint(failover.ProviderConfig) (failover.Endpoint, error) { return p, nil }
 func (p *provider) Host() string                                                { return "https://p:443" }
-func (p *provider) Dialects() []failover.Dialect                                { return []failover.Dialect{failover.OpenAIChat} }
-func (p *provider) MaxTokensField() string                                      { return "max_tokens" }
-func (p *provider) Credential() (failover.Credentials, error)                   { return failover.Credentials{}, nil }
+
+func (p *provider) Dialects() []failover.Dialect { return []failover.Dialect{failover.OpenAIChat} }
+
+func (p *provider) MaxTokensField() string { return "max_tokens" }
+
+func (p *provider) Credential() (failover.Credentials, error) { return failover.Credentials{}, nil }
 
 const answerBody = `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`
 
@@ -74,8 +77,10 @@ func startEdge(t *testing.T) *edge {
 	if err := store.Apply(failover.Config{Chains: []failover.ChainConfig{{Name: "chain", Providers: []failover.ProviderConfig{{Name: "p"}}}}}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Listen(Options{Engine: failover.NewEngine(store, d, failover.Observers{}), Store: store, Listen: "localhost:0", AdminListen: "127.0.0.1:0",
-		Metrics: http.NotFoundHandler(), DrainTimeout: 3 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	s, err := Listen(Options{
+		Engine: failover.NewEngine(store, d, failover.Observers{}), Store: store, Listen: "localhost:0", AdminListen: "127.0.0.1:0",
+		Metrics: http.NotFoundHandler(), DrainTimeout: 3 * time.Second, Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,10 +88,10 @@ func (s *Server) InFlight() int64 { return s.inFlight.Load() }
 func (s *Server) Run(ctx, kill context.Context) error {
 	requests, abort := context.WithCancelCause(context.Background())
 	defer abort(nil)
-	app := s.server(&handler{server: s}, requests)
-	app.ReadHeaderTimeout, app.MaxHeaderBytes, app.IdleTimeout = readHeaderTimeout, maxHeaderBytes, keepAliveTimeout
-	admin := s.server(s.adminHandler(), context.Background())
-	admin.ReadHeaderTimeout, admin.ReadTimeout, admin.WriteTimeout = readHeaderTimeout, 10*time.Second, 30*time.Second
+	app := s.server(requests, &handler{server: s})
+	app.MaxHeaderBytes, app.IdleTimeout = maxHeaderBytes, keepAliveTimeout
+	admin := s.server(context.Background(), s.adminHandler())
+	admin.ReadTimeout, admin.WriteTimeout = 10*time.Second, 30*time.Second
 
 	failed := make(chan error, len(s.app)+1)
 	var serving sync.WaitGroup
@@ -123,11 +123,11 @@ func (s *Server) Run(ctx, kill context.Context) error {
 	return err
 }
 
-func (s *Server) server(h http.Handler, base context.Context) *http.Server {
+func (s *Server) server(base context.Context, h http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler: h, Protocols: protocols,
+		Handler: h, Protocols: protocols, ReadHeaderTimeout: readHeaderTimeout,
 		BaseContext: func(net.Listener) context.Context { return base },
 		// The standard library's own lines would repeat addresses at will.
 		ErrorLog: slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),

@@ -175,11 +175,11 @@ func (s *Workspace) admin(mux *http.ServeMux) {
 		s.Fail(f)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("DELETE /-/faults", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("DELETE /-/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.Heal()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("GET /-/messages", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /-/messages", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, map[string]any{"messages": s.Messages()})
 	})
 }

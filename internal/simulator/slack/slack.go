@@ -169,7 +169,7 @@ func (s *Workspace) Handler() http.Handler {
 		answer(w, 200, map[string]any{"ok": false, "error": "unknown_method", "req_method": r.PathValue("method")})
 	})
 	mux.HandleFunc("POST "+s.opts.Webhook, s.webhook)
-	mux.HandleFunc("POST /services/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /services/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "no_service", http.StatusNotFound)
 	})
 	s.admin(mux)

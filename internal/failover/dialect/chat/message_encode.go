@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
@@ -64,7 +65,7 @@ func (e *requestEncoder) userTurn(t neutral.Turn) {
 		}
 		rest = append(rest, b)
 	}
-	if blocks := append(attached, rest...); len(blocks) > 0 {
+	if blocks := slices.Concat(attached, rest); len(blocks) > 0 {
 		e.message("user", blocks)
 	}
 }
