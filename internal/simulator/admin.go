@@ -60,7 +60,7 @@ type listedCount struct {
 // admin serves the paths under /-/.
 func (s *Simulator) admin() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/faults", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /-/faults", func(w http.ResponseWriter, _ *http.Request) {
 		var all []listedScenario
 		for _, c := range Catalogue() {
 			all = append(all, listedScenario{c.Name, c.Description, c.Kinds})
@@ -69,7 +69,7 @@ func (s *Simulator) admin() http.Handler {
 	})
 	mux.HandleFunc("POST /-/faults", s.postFault)
 	mux.HandleFunc("DELETE /-/faults", s.deleteFaults)
-	mux.HandleFunc("GET /-/requests", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /-/requests", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, struct {
 			Requests []listedCount `json:"requests"`
 		}{s.countRequests()})
