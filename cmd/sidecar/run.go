@@ -29,6 +29,7 @@ import (
 // nothing else that ends or fails takes it along.
 func run(ctx, kill context.Context, o options, stderr io.Writer) error {
 	log := o.logger(stderr)
+	controller.LogTo(log)
 	p, err := build(o, log)
 	if err != nil {
 		return err

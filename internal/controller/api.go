@@ -51,6 +51,14 @@ type handled struct {
 	notAllowed bool
 }
 
+// LogTo points the Kubernetes libraries, which log through variables of the
+// process, at log. The composition root calls it once, before anything runs.
+func LogTo(log *slog.Logger) {
+	handler := log.With("component", "kubernetes").Handler()
+	ctrl.SetLogger(logr.FromSlogHandler(handler))
+	klog.SetLogger(logr.FromSlogHandler(handler))
+}
+
 // newWatchers prepares a watcher for each named chain and applies what the
 // disk remembers of it. It does not touch the network.
 func newWatchers(o Options, m *merger) ([]*watcher, error) {
@@ -66,11 +74,6 @@ func newWatchers(o Options, m *merger) ([]*watcher, error) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	// The libraries log through process-wide variables; they are pointed at
-	// ours here, where the libraries are first used.
-	handler := o.Log.With("component", "kubernetes").Handler()
-	ctrl.SetLogger(logr.FromSlogHandler(handler))
-	klog.SetLogger(logr.FromSlogHandler(handler))
 	var all []*watcher
 	for _, name := range o.Chains {
 		w := &watcher{opts: o, name: name, merger: m, rest: cfg, scheme: scheme, log: o.Log.With("chain", name)}

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "KUBEBUILDER_ASSETS is not set; run `make test`, or set it to the output of hack/envtest/assets.sh")
 		os.Exit(1)
 	}
+	LogTo(discard())
 	env = &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd"}, ErrorIfCRDPathMissing: true}
 	var err error
 	if envCfg, err = env.Start(); err != nil {
