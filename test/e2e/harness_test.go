@@ -43,6 +43,7 @@ type world struct {
 	slack     *slack.Workspace
 	slackURL  string
 
+	env    []string // more of the sidecar's environment
 	cmd    *exec.Cmd
 	url    string // of the app's port
 	admin  string
@@ -191,14 +192,20 @@ func (w *world) chainFile() string { return filepath.Join(w.dir, "chain.yaml") }
 func (w *world) start(chain string, args ...string) {
 	w.t.Helper()
 	replaceFile(w.t, w.chainFile(), chain)
+	w.run(append([]string{"--chain-file", w.chainFile()}, args...)...)
+}
+
+// run starts the sidecar with the given source of chains.
+func (w *world) run(args ...string) {
+	w.t.Helper()
 	app, admin := freePort(w.t), freePort(w.t)
 	w.url, w.admin = "http://localhost:"+app, "http://127.0.0.1:"+admin
 	args = append([]string{
-		"run", "--chain-file", w.chainFile(), "--secrets-dir", filepath.Join(w.dir, "secrets"),
+		"run", "--secrets-dir", filepath.Join(w.dir, "secrets"),
 		"--listen", "127.0.0.1:" + app, "--admin-listen", "127.0.0.1:" + admin, "--log-level", "debug",
 	}, args...)
 	w.cmd = exec.Command(binary(w.t), args...)
-	w.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}
+	w.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}, w.env...)
 	r, out := io.Pipe()
 	w.cmd.Stdout, w.cmd.Stderr = out, out
 	w.output = &output{wake: make(chan struct{})}

@@ -33,8 +33,10 @@ type story struct {
 }
 
 func newStory(t *testing.T, providers ...string) *story {
-	s := &story{t: t, tracker: newTracker("shop", ""), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), serving: true,
-		counts: counts{answered: map[string]uint64{}, bypassed: map[string]uint64{}}}
+	s := &story{
+		t: t, tracker: newTracker("shop", ""), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), serving: true,
+		counts: counts{answered: map[string]uint64{}, bypassed: map[string]uint64{}},
+	}
 	for _, p := range providers {
 		s.chain.Providers = append(s.chain.Providers, failover.ProviderStatus{Name: p, State: "Closed"})
 	}
