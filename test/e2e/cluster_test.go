@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,16 @@ func TestKubectlApplyChangesTheRunningProxy(t *testing.T) {
 	w.run("--chain", "support-bot", "--namespace", "default", "--last-good-dir", t.TempDir())
 	w.output.await(t, "chain applied")
 	askOpenAI(t.Context(), w.url, prompt).provider(t, "anthropic", "false", answer)
+
+	memory, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", w.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(memory)) {
+		if strings.HasPrefix(line, "Rss:") || strings.HasPrefix(line, "Anonymous:") {
+			t.Logf("watching the API: %s", strings.TrimSpace(line))
+		}
+	}
 
 	changed := strings.Replace(w.chainOfThree("2s"), "gpt-4o-mini", "gpt-4o", 1)
 	from := time.Now()
