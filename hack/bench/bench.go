@@ -121,12 +121,12 @@ func (b *bench) scale(n int) int {
 
 func (b *bench) measure(ctx context.Context) error {
 	for _, t := range []*target{b.plain, b.sidecar} {
-		rss, private, err := t.memory()
+		rss, anonymous, err := t.memory()
 		if err != nil {
 			return err
 		}
 		b.sample("RSS idle", "MiB", t.name, rss/1024)
-		b.sample("of it private", "MiB", t.name, private/1024)
+		b.sample("of it anonymous", "MiB", t.name, anonymous/1024)
 	}
 	for range b.opts.rounds {
 		for _, t := range []*target{b.direct, b.plain, b.sidecar} {
@@ -142,6 +142,7 @@ func (b *bench) measure(ctx context.Context) error {
 		if err := b.held(ctx, t); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
+		b.sample("calls lost in the whole run", "", t.name, float64(t.client.lost))
 	}
 	return nil
 }
@@ -252,7 +253,7 @@ func (b *bench) print(w io.Writer) {
 	for _, r := range b.rows {
 		s := b.samples[r.measure]
 		ratio := ""
-		if len(s["plain"]) > 0 && len(s["sidecar"]) > 0 {
+		if len(s["plain"]) > 0 && len(s["sidecar"]) > 0 && median(s["plain"]) > 0 {
 			ratio = fmt.Sprintf("%.2f", median(s["sidecar"])/median(s["plain"]))
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", r.measure, cell(s["direct"], r.unit), cell(s["plain"], r.unit), cell(s["sidecar"], r.unit), ratio)

@@ -47,8 +47,9 @@ func (t *target) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
-// memory is the resident set and its private part, in KiB.
-func (t *target) memory() (rss, private float64, err error) {
+// memory is the resident set and its anonymous part, in KiB: the rest are
+// pages of the binary, which the pods of a node share.
+func (t *target) memory() (rss, anonymous float64, err error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", t.cmd.Process.Pid))
 	if err != nil {
 		return 0, 0, err
@@ -64,11 +65,11 @@ func (t *target) memory() (rss, private float64, err error) {
 		switch fields[0] {
 		case "Rss:":
 			rss = kib
-		case "Private_Clean:", "Private_Dirty:":
-			private += kib
+		case "Anonymous:":
+			anonymous = kib
 		}
 	}
-	return rss, private, s.Err()
+	return rss, anonymous, s.Err()
 }
 
 // mallocs is how many objects the process has allocated so far.
