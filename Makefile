@@ -29,7 +29,7 @@ build: ## Build the sidecar into bin/.
 .PHONY: image
 image: ## Build the container image for amd64 and arm64 as dist/image.tar, without a Docker daemon.
 	mkdir -p dist
-	KO_DOCKER_REPO=$(IMAGE) VERSION=$(VERSION) $(TOOL) ko build --bare --platform linux/amd64,linux/arm64 --push=false --oci-layout-path dist/image ./cmd/sidecar
+	KO_DOCKER_REPO=$(IMAGE) VERSION=$(VERSION) go tool -modfile=hack/image.mod ko build --bare --platform linux/amd64,linux/arm64 --push=false --oci-layout-path dist/image ./cmd/sidecar
 
 ##@ Develop
 
