@@ -48,6 +48,7 @@ type world struct {
 	url    string // of the app's port
 	admin  string
 	output *output
+	pages  string // what the admin port showed at the end
 }
 
 // output collects what the sidecar prints.
@@ -215,6 +216,9 @@ func (w *world) run(args ...string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
+		for _, page := range []string{"/metrics", "/status", "/"} {
+			w.pages += w.get(page)
+		}
 		w.stop()
 		out.Close()
 		reader.Wait()
@@ -269,6 +273,9 @@ func (w *world) noSecrets() {
 	for _, secret := range []string{anthropicKey, openAIKey, slackToken, slack.DefaultWebhook, "canary-prompt"} {
 		if strings.Contains(w.output.text(), secret) {
 			w.t.Errorf("the log holds %q", secret)
+		}
+		if strings.Contains(w.pages, secret) {
+			w.t.Errorf("the metrics or the status hold %q", secret)
 		}
 		for _, m := range w.slack.Messages() {
 			if strings.Contains(m.Text, secret) {
