@@ -133,20 +133,24 @@ func TestASplitterRefusesAnEventBeyondTheLimit(t *testing.T) {
 
 func TestALargeEventIsScannedOnlyOnce(t *testing.T) {
 	const pieces = 2000
-	var s Splitter
-	piece := []byte("data: " + strings.Repeat("x", 1000) + "\n")
-	for range pieces {
-		_, _ = s.Write(piece)
-		if _, ok := s.Next(); ok {
-			t.Fatal("an event before its blank line")
-		}
-		if left := len(s.buf) - s.start - s.scanned; left > 4 {
-			t.Fatalf("%d bytes would be scanned again", left)
-		}
-	}
-	_, _ = s.Write([]byte("\n"))
-	if got := drain(&s); len(got) != 1 || len(got[0].data) != pieces*1001-1 {
-		t.Errorf("the large event is not whole")
+	for name, end := range map[string]string{"many lines": "\n", "one line": ""} {
+		t.Run(name, func(t *testing.T) {
+			var s Splitter
+			piece := []byte("data: " + strings.Repeat("x", 1000) + end)
+			for range pieces {
+				_, _ = s.Write(piece)
+				if _, ok := s.Next(); ok {
+					t.Fatal("an event before its blank line")
+				}
+				if left := len(s.buf) - s.start - s.scanned; left > 4 {
+					t.Fatalf("%d bytes would be scanned again", left)
+				}
+			}
+			_, _ = s.Write([]byte("\n\n"))
+			if got := drain(&s); len(got) != 1 || len(got[0].raw) < pieces*len(piece) {
+				t.Errorf("the large event is not whole")
+			}
+		})
 	}
 }
 
