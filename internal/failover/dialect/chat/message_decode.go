@@ -141,6 +141,10 @@ func (d *requestDecoder) content(field string, v failover.RawJSON) []neutral.Blo
 	if v.IsString() {
 		return []neutral.Block{{Field: field, Kind: neutral.Text, Text: v.Text()}}
 	}
+	if v.Present() && !v.IsArray() {
+		d.err = errNotRequest
+		return nil
+	}
 	var blocks []neutral.Block
 	i := 0
 	_ = failover.EachElement(v, func(part failover.RawJSON) bool {

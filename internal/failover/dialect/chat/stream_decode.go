@@ -11,7 +11,9 @@ import (
 type streamDecoder struct {
 	started, ended  bool
 	filled, refused bool
+	text, refusal   neutral.Joiner
 	calls           []*streamCall
+	hollow          *streamCall // the last call, if its arguments are {} so far
 	finish          neutral.Finish
 }
 
@@ -70,7 +72,7 @@ func (d *streamDecoder) Decode(dst []neutral.Event, ev failover.Event) ([]neutra
 	if c.choice.IsObject() {
 		var ok bool
 		if dst, ok = d.choice(dst, c); !ok {
-			return dst[:before], failover.Malformed
+			return dst[:before], failover.Failed
 		}
 	}
 	if c.usage.IsObject() {
@@ -79,19 +81,19 @@ func (d *streamDecoder) Decode(dst []neutral.Event, ev failover.Event) ([]neutra
 	return dst, failover.Lifecycle
 }
 
-// choice reads the choice of a chunk. It reports false for arguments that come
-// after their call was complete.
+// choice reads the choice of a chunk. It reports false for what would corrupt a
+// tool call.
 func (d *streamDecoder) choice(dst []neutral.Event, c chunk) ([]neutral.Event, bool) {
 	if !d.started {
 		d.started = true
 		dst = append(dst, neutral.Event{Kind: neutral.Start, ID: c.id.Text(), Model: c.model.Text()})
 	}
 	delta := c.choice.Member("delta")
-	if text := contentText(delta.Member("content")); text != "" {
+	if text := d.content(delta.Member("content")); text != "" {
 		d.filled = true
-		dst = append(dst, neutral.Event{Kind: neutral.TextDelta, Text: text})
+		dst = append(d.endHollow(dst), neutral.Event{Kind: neutral.TextDelta, Text: text})
 	}
-	if text := delta.Member("refusal").Text(); text != "" {
+	if text := d.refusal.Text(delta.Member("refusal")); text != "" {
 		d.filled, d.refused = true, true
 		dst = append(dst, neutral.Event{Kind: neutral.RefusalDelta, Text: text})
 	}
@@ -102,13 +104,37 @@ func (d *streamDecoder) choice(dst []neutral.Event, c chunk) ([]neutral.Event, b
 	})
 	if f := delta.Member("function_call"); ok && f.IsObject() {
 		dst, ok = d.fragment(dst, fragment{
-			hasIndex: true, name: f.Member("name").Text(), arguments: argumentText(f.Member("arguments")),
+			hasIndex: true, name: f.Member("name").Text(), arguments: f.Member("arguments"),
 		})
 	}
 	if reason := reasonOf(c.choice.Member("finish_reason").Text()); reason != neutral.Unfinished {
 		d.finish.Reason = reason
 	}
 	return dst, ok
+}
+
+// content reads the text of a delta.
+func (d *streamDecoder) content(v failover.RawJSON) string {
+	if v.IsArray() {
+		return contentText(v)
+	}
+	return d.text.Text(v)
+}
+
+// rest appends what waited for the second half of a character.
+func (d *streamDecoder) rest(dst []neutral.Event) []neutral.Event {
+	if text := d.text.Rest(); text != "" {
+		dst = append(dst, neutral.Event{Kind: neutral.TextDelta, Text: text})
+	}
+	if text := d.refusal.Rest(); text != "" {
+		dst = append(dst, neutral.Event{Kind: neutral.RefusalDelta, Text: text})
+	}
+	for i, c := range d.calls {
+		if text := c.joiner.Rest(); text != "" && !c.ended {
+			dst = append(dst, neutral.Event{Kind: neutral.CallDelta, Call: i, Text: text})
+		}
+	}
+	return dst
 }
 
 // stop ends the answer. A provider that says [DONE] without a finish reason
@@ -125,6 +151,7 @@ func (d *streamDecoder) stop(dst []neutral.Event, believe bool) ([]neutral.Event
 			return dst, false // arguments for no tool
 		}
 	}
+	dst = d.rest(dst)
 	for i, c := range d.calls {
 		if !c.ended {
 			c.ended = true

@@ -57,6 +57,10 @@ func (d *requestDecoder) blocks(field string, v failover.RawJSON) []neutral.Bloc
 	if v.IsString() {
 		return []neutral.Block{{Field: field, Kind: neutral.Text, Text: v.Text()}}
 	}
+	if v.Present() && !v.IsArray() {
+		d.err = errNotRequest
+		return nil
+	}
 	var blocks []neutral.Block
 	i := 0
 	_ = failover.EachElement(v, func(block failover.RawJSON) bool {

@@ -27,11 +27,9 @@ func DecodeRequest(body []byte, notes *neutral.Notes) (*neutral.Request, error) 
 	}
 	d := requestDecoder{notes: notes}
 	messages := false
-	err := failover.EachMember(body, func(name []byte, value failover.RawJSON) bool {
-		messages = messages || string(name) == "messages" && value.IsArray()
-		if value.Present() {
-			d.member(string(name), value)
-		}
+	err := neutral.EachMember(body, func(name string, value failover.RawJSON) bool {
+		messages = messages || name == "messages" && value.IsArray()
+		d.member(name, value)
 		return d.err == nil
 	})
 	if err != nil || d.err == nil && !messages {

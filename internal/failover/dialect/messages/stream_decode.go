@@ -11,15 +11,23 @@ import (
 // streamDecoder reads the stream of a message.
 type streamDecoder struct {
 	started, ended bool
-	calls          int         // calls so far
-	open           map[int]int // ordinal of the open call, by index of its block
+	calls          int               // calls so far
+	open           map[int]*openCall // by index of the block
+	text           neutral.Joiner
 	counts         rawCounts
 	finish         neutral.Finish
 	filled         bool // some content has come
 }
 
+// openCall is a call whose block is not closed yet.
+type openCall struct {
+	ordinal int
+	input   string // what came with the start of the block
+	joiner  neutral.Joiner
+}
+
 // NewStreamDecoder starts reading a stream.
-func NewStreamDecoder() neutral.StreamDecoder { return &streamDecoder{open: map[int]int{}} }
+func NewStreamDecoder() neutral.StreamDecoder { return &streamDecoder{open: map[int]*openCall{}} }
 
 // Decode implements neutral.StreamDecoder.
 func (d *streamDecoder) Decode(dst []neutral.Event, ev failover.Event) ([]neutral.Event, failover.ProgressKind) {
@@ -102,14 +110,16 @@ func (d *streamDecoder) blockStart(dst []neutral.Event, index int, block failove
 		call := d.calls
 		d.calls++
 		d.filled = true
-		d.open[index] = call
+		// Some servers give the whole input here. Deltas, where they come, replace
+		// it, as they do in the official SDKs.
+		open := &openCall{ordinal: call}
+		if input := neutral.Compact(block.Member("input")); len(input) > 2 && input[0] == '{' {
+			open.input = string(input)
+		}
+		d.open[index] = open
 		dst = append(dst, neutral.Event{
 			Kind: neutral.CallStart, Call: call, ID: block.Member("id").Text(), Name: block.Member("name").Text(),
 		})
-		// Some servers give the whole input here and no delta.
-		if input := neutral.Compact(block.Member("input")); len(input) > 2 && input[0] == '{' {
-			dst = append(dst, neutral.Event{Kind: neutral.CallDelta, Call: call, Text: string(input)})
-		}
 	}
 	return dst
 }
@@ -117,29 +127,39 @@ func (d *streamDecoder) blockStart(dst []neutral.Event, index int, block failove
 func (d *streamDecoder) blockDelta(dst []neutral.Event, index int, delta failover.RawJSON) []neutral.Event {
 	switch delta.Member("type").Text() {
 	case "text_delta":
-		if text := delta.Member("text").Text(); text != "" {
+		if text := d.text.Text(delta.Member("text")); text != "" {
 			dst = append(d.begin(dst), neutral.Event{Kind: neutral.TextDelta, Text: text})
 			d.filled = true
 		}
 	case "input_json_delta":
 		call, ok := d.open[index]
-		if part := delta.Member("partial_json").Text(); ok && part != "" {
-			dst = append(dst, neutral.Event{Kind: neutral.CallDelta, Call: call, Text: part})
+		if !ok {
+			return dst
+		}
+		if part := call.joiner.Text(delta.Member("partial_json")); part != "" {
+			call.input = ""
+			dst = append(dst, neutral.Event{Kind: neutral.CallDelta, Call: call.ordinal, Text: part})
 		}
 	}
 	return dst
 }
 
 func (d *streamDecoder) blockStop(dst []neutral.Event, index int) []neutral.Event {
+	if text := d.text.Rest(); text != "" {
+		dst = append(d.begin(dst), neutral.Event{Kind: neutral.TextDelta, Text: text})
+	}
 	if call, ok := d.open[index]; ok {
 		delete(d.open, index)
-		dst = append(dst, neutral.Event{Kind: neutral.CallEnd, Call: call})
+		if text := call.input + call.joiner.Rest(); text != "" {
+			dst = append(dst, neutral.Event{Kind: neutral.CallDelta, Call: call.ordinal, Text: text})
+		}
+		dst = append(dst, neutral.Event{Kind: neutral.CallEnd, Call: call.ordinal})
 	}
 	return dst
 }
 
 func (d *streamDecoder) stop(dst []neutral.Event) []neutral.Event {
-	dst = d.begin(dst)
+	dst = d.blockStop(d.begin(dst), -1)
 	indices := make([]int, 0, len(d.open))
 	for index := range d.open {
 		indices = append(indices, index)

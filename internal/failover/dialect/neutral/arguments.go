@@ -9,12 +9,12 @@ import (
 )
 
 // Object returns the arguments of a call as the text of a JSON object. No
-// arguments are {}; anything that is no object is kept under "_raw", which
+// arguments, and null, are {}; anything that is no object is kept under "_raw", which
 // exact reports as false: a turn never fails because a model wrote bad JSON.
 func (c Call) Object() (text []byte, exact bool) {
 	s := strings.TrimSpace(c.Arguments)
 	switch {
-	case s == "":
+	case s == "" || s == "null":
 		return []byte("{}"), true
 	case s[0] == '{' && json.Valid([]byte(s)):
 		return []byte(s), true
@@ -39,8 +39,12 @@ func Compact(text []byte) []byte {
 type Scanner struct {
 	depth            int
 	inString, escape bool
-	begun            bool
+	begun            bool // the object has
+	written          bool
 }
+
+// Begun reports whether any part of the text has come.
+func (s *Scanner) Begun() bool { return s.written }
 
 // Complete reports whether the object that began has ended.
 func (s *Scanner) Complete() bool { return s.begun && s.depth == 0 }
@@ -48,6 +52,7 @@ func (s *Scanner) Complete() bool { return s.begun && s.depth == 0 }
 // Write takes the next fragment. It returns what lies behind the end of the
 // object, white space excluded.
 func (s *Scanner) Write(fragment string) (excess string) {
+	s.written = s.written || fragment != ""
 	for i := range len(fragment) {
 		if s.Complete() {
 			return strings.TrimSpace(fragment[i:])
