@@ -274,7 +274,8 @@ func TestARequestWithoutAWayIsRefused(t *testing.T) {
 }
 
 func TestABodyThatIsNoRequestIsAnError(t *testing.T) {
-	for _, body := range []string{``, `[]`, `{}`, `{"messages":{}}`, `{"messages":[1]}`, `{"messages":[`, `{"messages":[{"role":"user","content":tru}]}`} {
+	for _, body := range []string{``, `[]`, `{}`, `{"messages":{}}`, `{"messages":[1]}`, `{"messages":[`, `{"messages":[{"role":"user","content":tru}]}`,
+		`{"messages":[{"role":"user","content":5}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"x"}}]}`} {
 		for _, d := range directions {
 			_, err := dialect.New().Translate(d.app, d.entry, []byte(body), failover.TranslateOptions{})
 			if _, ineligible := err.(*failover.IneligibleError); err == nil || ineligible {
@@ -300,6 +301,27 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 		}
 		if n := strings.Count(string(tr.Body()), raw); n != 2 {
 			t.Errorf("%s: the text stands %d times in the body, want 2:\n%s", name, n, tr.Body())
+		}
+	}
+}
+
+func TestASchemaOfGreatDepthIsNotPromised(t *testing.T) {
+	nested := func(levels int) string {
+		return strings.Repeat(`{"type":"object","additionalProperties":false,"required":["a"],"properties":{"a":`, levels) + `true` + strings.Repeat(`}}`, levels)
+	}
+	for levels, promised := range map[int]bool{32: true, 33: false} {
+		body := `{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"f","strict":true,"schema":` + nested(levels) + `}}}`
+		_, err := dialect.New().Translate(failover.OpenAIChat, failover.AnthropicMessages, []byte(body), failover.TranslateOptions{Model: "m"})
+		if _, refused := err.(*failover.IneligibleError); refused == promised {
+			t.Errorf("%d levels in Messages: %v, want promised %v", levels, err, promised)
+		}
+		body = `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"output_config":{"format":{"type":"json_schema","schema":` + nested(levels) + `}}}`
+		tr, err := dialect.New().Translate(failover.AnthropicMessages, failover.OpenAIChat, []byte(body), failover.TranslateOptions{Model: "m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(tr.Body()), `"strict":true`); got != promised || (tr.Degraded().String() == "") != promised {
+			t.Errorf("%d levels in Chat: strict %v, degraded %q, want strict %v", levels, got, tr.Degraded(), promised)
 		}
 	}
 }

@@ -15,7 +15,7 @@ func (e *requestEncoder) messages() {
 	if blocks := withoutEmpty(e.req.System); len(blocks) > 0 {
 		e.message("system", blocks)
 	}
-	for _, t := range e.req.Turns {
+	for _, t := range joined(e.req.Turns) {
 		switch t.Role {
 		case neutral.System:
 			if blocks := withoutEmpty(t.Blocks); len(blocks) > 0 {
@@ -27,6 +27,30 @@ func (e *requestEncoder) messages() {
 			e.assistant(t)
 		}
 	}
+}
+
+// joined puts turns of one role in a row together where one of them has to do
+// with tools: results must follow right behind all calls, and Anthropic, which
+// reads such turns as one, lets apps spread both over several.
+func joined(turns []neutral.Turn) []neutral.Turn {
+	var out []neutral.Turn
+	tools := false // the last one has to do with tools
+	for _, t := range turns {
+		own := usesTools(t)
+		if n := len(out); n > 0 && out[n-1].Role == t.Role && (tools || own) {
+			out[n-1].Blocks = append(out[n-1].Blocks, t.Blocks...)
+			tools = true
+			continue
+		}
+		out, tools = append(out, t), own
+	}
+	return out
+}
+
+func usesTools(t neutral.Turn) bool {
+	return slices.ContainsFunc(t.Blocks, func(b neutral.Block) bool {
+		return b.Kind == neutral.ToolCall || b.Kind == neutral.ToolResult
+	})
 }
 
 func withoutEmpty(blocks []neutral.Block) []neutral.Block {

@@ -160,7 +160,7 @@ func (d *requestDecoder) other(name string, v failover.RawJSON) {
 // finish settles what depends on several members.
 func (d *requestDecoder) finish() {
 	for _, limit := range []failover.RawJSON{d.completionTokens, d.tokens} {
-		if n, ok := limit.Int(); ok && d.req.MaxTokens == 0 {
+		if n, ok := neutral.Whole(limit); ok && d.req.MaxTokens == 0 {
 			d.req.MaxTokens = n
 		}
 	}

@@ -196,15 +196,23 @@ func strict(schema failover.RawJSON) bool {
 	if !schema.IsObject() || schema.Member("type").Text() != "object" {
 		return false
 	}
-	return strictBelow(schema)
+	return strictBelow(schema, 1)
 }
+
+// maxDepth is how deep schemas of strict mode may lie in each other. OpenAI's own
+// limit is lower; each level is searched with all that lies below it, so a
+// hostile schema would cost minutes.
+const maxDepth = 32
 
 // looseKeywords are those that strict mode refuses wherever they stand.
 const looseKeywords = " allOf not dependentRequired dependentSchemas if then else patternProperties oneOf "
 
-func strictBelow(schema failover.RawJSON) bool {
+func strictBelow(schema failover.RawJSON, depth int) bool {
 	if !schema.IsObject() {
 		return true
+	}
+	if depth > maxDepth {
+		return false
 	}
 	properties, required := 0, 0
 	ok, closed, isObject := true, false, false
@@ -221,14 +229,14 @@ func strictBelow(schema failover.RawJSON) bool {
 				if key == "properties" {
 					properties++
 				}
-				ok = ok && strictBelow(child)
+				ok = ok && strictBelow(child, depth+1)
 				return true
 			})
 		case "items":
-			ok = ok && strictBelow(v)
+			ok = ok && strictBelow(v, depth+1)
 		case "anyOf":
 			_ = failover.EachElement(v, func(child failover.RawJSON) bool {
-				ok = ok && strictBelow(child)
+				ok = ok && strictBelow(child, depth+1)
 				return true
 			})
 		default:

@@ -103,7 +103,7 @@ func (d *requestDecoder) other(name string, v failover.RawJSON) {
 }
 
 func (d *requestDecoder) maxTokens(v failover.RawJSON) {
-	n, ok := v.Int()
+	n, ok := neutral.Whole(v)
 	if ok && n == 0 {
 		d.refuse("max_tokens", "a request that only warms Anthropic's cache has no equivalent")
 	}

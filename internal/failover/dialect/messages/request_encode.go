@@ -117,7 +117,7 @@ func (e *requestEncoder) arrange() []neutral.Turn {
 			continue
 		}
 		if n := len(turns); n > 0 && turns[n-1].Role == t.Role {
-			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), t.Blocks...)
+			turns[n-1].Blocks = append(turns[n-1].Blocks, t.Blocks...)
 			continue
 		}
 		turns = append(turns, t)
@@ -224,7 +224,7 @@ func (e *requestEncoder) format() {
 	}
 	schema, exact, ok := restrict(f.Schema)
 	if !ok {
-		e.refuse(f.Field+".schema", "Anthropic cannot promise objects with free keys")
+		e.refuse(f.Field+".schema", "Anthropic cannot promise objects with free keys, nor of such depth")
 		return
 	}
 	if !exact {

@@ -10,8 +10,8 @@ import (
 // restrict rewrites a schema into the part of JSON Schema that Anthropic's
 // structured output takes. What it does not take moves into the description,
 // where the model still sees it: exact is then false. ok is false for a schema
-// with objects of free keys, which cannot be expressed. A schema that fits is
-// returned as it was written.
+// with objects of free keys, or of great depth, which cannot be expressed. A
+// schema that fits is returned as it was written.
 func restrict(schema failover.RawJSON) (out failover.RawJSON, exact, ok bool) {
 	s := restricter{exact: true, ok: true}
 	s.value(schema)
@@ -26,7 +26,12 @@ type restricter struct {
 	exact   bool // nothing was moved into a description
 	changed bool // additionalProperties was added
 	ok      bool
+	depth   int
 }
+
+// maxDepth is how deep schemas may lie in each other. Each level is searched
+// with all that lies below it, so a hostile one would cost minutes.
+const maxDepth = 32
 
 // stringFormats are the formats that Anthropic checks.
 var stringFormats = map[string]bool{
@@ -40,6 +45,13 @@ func (s *restricter) value(schema failover.RawJSON) {
 		s.w.Raw(schema)
 		return
 	}
+	if s.depth == maxDepth {
+		s.ok = false
+		s.w.Null()
+		return
+	}
+	s.depth++
+	defer func() { s.depth-- }()
 	if ref := schema.Member("$ref"); ref.Present() && schema.Member("$defs") == nil {
 		s.w.Open('{').Key("$ref").Raw(ref).Close('}')
 		return

@@ -39,7 +39,7 @@ func IsWord(s string) bool {
 // and lets the results follow. Where an id is repeated, results go to the
 // calls in order.
 func (r IDRule) Rewrite(turns []Turn) {
-	used := map[string]bool{}
+	used := map[string]int{}
 	waiting := map[string][]string{} // ids of calls without result, by the app's id
 	last := map[string]string{}
 	for _, turn := range turns {
@@ -65,13 +65,17 @@ func (r IDRule) Rewrite(turns []Turn) {
 	}
 }
 
-// unique sanitizes an id and adds an ordinal where it was used before.
-func (r IDRule) unique(id string, used map[string]bool) string {
-	fresh := r.Sanitize(id)
-	for n := 2; used[fresh]; n++ {
-		fresh = r.Sanitize(id + "_" + strconv.Itoa(n))
+// unique sanitizes an id and adds an ordinal where it was used before. used
+// counts how often each id was asked for, so that a history that repeats one
+// endlessly takes no longer than another.
+func (r IDRule) unique(id string, used map[string]int) string {
+	base := r.Sanitize(id)
+	fresh := base
+	for used[fresh] > 0 {
+		used[base]++
+		fresh = r.Sanitize(id + "_" + strconv.Itoa(used[base]))
 	}
-	used[fresh] = true
+	used[fresh]++
 	return fresh
 }
 
