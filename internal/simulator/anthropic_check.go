@@ -63,8 +63,10 @@ func checkMessages(o object, version string, counting bool) *apiError {
 			return badRequest("max_tokens: Input should be greater than or equal to 0")
 		}
 	}
-	if e := checkAnthropicTools(o); e != nil {
-		return e
+	for _, check := range []func(object) *apiError{checkValues, checkAnthropicTools} {
+		if e := check(o); e != nil {
+			return e
+		}
 	}
 	if system, ok := o["system"].([]any); ok {
 		if e := checkBlocks("system", "system", system); e != nil {
@@ -78,7 +80,10 @@ func checkMessages(o object, version string, counting bool) *apiError {
 	case len(messages) == 0:
 		return badRequest("messages: at least one message is required")
 	}
-	return checkTurns(messages)
+	if e := checkTurns(messages); e != nil {
+		return e
+	}
+	return checkDefined(o, messages)
 }
 
 // checkAnthropicTools checks tools, tool_choice and sampling.
@@ -86,6 +91,9 @@ func checkAnthropicTools(o object) *apiError {
 	tools, ok := list(o["tools"])
 	if o["tools"] != nil && !ok {
 		return badRequest("tools: Input should be a valid list")
+	}
+	if names := toolNames(o["tools"], ""); len(slices.Compact(slices.Sorted(slices.Values(names)))) < len(names) {
+		return badRequest("tools: Tool names must be unique.")
 	}
 	for i, tool := range tools {
 		if kind := str(tool, "type"); kind != "" && kind != "custom" {
@@ -210,7 +218,10 @@ func checkBlocks(at, role string, content []any) *apiError {
 			continue
 		}
 		text, ok := block["text"].(string)
+		extra := unknown(block, blockFields["text"])
 		switch {
+		case extra != "":
+			return badRequest("%s.%d.text.%s: Extra inputs are not permitted", at, j, extra)
 		case !ok:
 			return badRequest("%s.%d.text.text: Field required", at, j)
 		case text == "":
@@ -223,30 +234,6 @@ func checkBlocks(at, role string, content []any) *apiError {
 	}
 	if blank && !other {
 		return badRequest("%s: text content blocks must contain non-whitespace text", strings.SplitN(at, ".", 2)[0])
-	}
-	return nil
-}
-
-// checkBlock checks a block that is not text.
-func checkBlock(at string, block object) *apiError {
-	required := map[string]string{
-		"image": "source", "document": "source", "tool_use": "id name input", "tool_result": "tool_use_id",
-		"thinking": "thinking signature", "redacted_thinking": "data",
-	}
-	for _, name := range strings.Fields(required[str(block, "type")]) {
-		if _, ok := block[name]; !ok {
-			return badRequest("%s.%s: Field required", at, name)
-		}
-	}
-	for _, name := range []string{"id", "tool_use_id"} {
-		if id, ok := block[name].(string); ok && !anthropicID.MatchString(id) {
-			return badRequest("%s.%s: String should match pattern '^[a-zA-Z0-9_-]+$'", at, name)
-		}
-	}
-	if input, ok := block["input"]; ok {
-		if _, is := input.(object); !is {
-			return badRequest("%s.input: Input should be a valid dictionary", at)
-		}
 	}
 	return nil
 }

@@ -67,6 +67,9 @@ func checkChat(o object) *apiError {
 			return e
 		}
 	}
+	if e := checkChatValues(o); e != nil {
+		return e
+	}
 	if stream, _ := o["stream"].(bool); !stream && o["stream_options"] != nil {
 		return invalid("stream_options", "", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
 	}
@@ -121,6 +124,9 @@ func checkOpenAITools(o object, of string) *apiError {
 				return missing(at + "." + of)
 			}
 			tool, at = inner, at+"."+of
+			if name := unknown(tool, "name description parameters strict"); name != "" {
+				return invalid(at+"."+name, "unknown_parameter", "Unknown parameter: '%s.%s'.", at, name)
+			}
 		}
 		name := str(tool, "name")
 		if name == "" {
@@ -256,28 +262,6 @@ func checkCall(at string, call object) *apiError {
 	}
 	if _, ok := function["arguments"].(string); !ok {
 		return wrongType(at+".function.arguments", "a string")
-	}
-	return nil
-}
-
-// chatParts are the content parts that each role may have.
-var chatParts = map[string]string{
-	"user": "text image_url input_audio file", "assistant": "text refusal",
-	"system": "text", "developer": "text", "tool": "text", "function": "text",
-}
-
-// checkParts checks the parts of a Chat content.
-func checkParts(at, role string, parts []any) *apiError {
-	for j, item := range parts {
-		part, _ := item.(object)
-		kind := str(part, "type")
-		at := fmt.Sprintf("%s.content[%d]", at, j)
-		if !slices.Contains(strings.Fields(chatParts[role]), kind) {
-			return invalid(at+".type", "invalid_value", "Invalid value: '%s'. Supported values are: '%s'.", kind, strings.ReplaceAll(chatParts[role], " ", "', '"))
-		}
-		if _, ok := part[kind]; !ok {
-			return missing(at + "." + kind)
-		}
 	}
 	return nil
 }
