@@ -141,6 +141,9 @@ func (p *permit) Done(v failover.Verdict) {
 	}
 	p.ended = true
 	defer p.release()
+	if v.Blame == failover.Credential && p.slots[1].scope == nil {
+		v.Blame = failover.Entry // it sends no credential that could be held
+	}
 	now := time.Now()
 	for i := range p.slots {
 		sl := &p.slots[i]

@@ -313,6 +313,50 @@ func TestSlotsAreGivenBackWhenAnotherScopeRefuses(t *testing.T) {
 	})
 }
 
+func TestStreamsOfOneBrokenConnectionAreOneFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := single(defaults)
+		broken := failover.Verdict{Class: failover.ConnectionReset, Blame: failover.Host, Strike: true}
+		for n := range 3 {
+			phase(t, c, failover.Closed)
+			var streams []failover.Permit
+			for range 20 {
+				p, _ := c.Allow("k")
+				p.Commit()
+				streams = append(streams, p)
+			}
+			for _, p := range streams {
+				p.Done(broken)
+			}
+			if n < 2 {
+				time.Sleep(time.Second)
+			}
+		}
+		for range 3 { // the streams' successes stand for the ratio
+			phase(t, c, failover.Closed)
+			for range 4 {
+				visit(c, broken)
+				time.Sleep(time.Second)
+			}
+			if c.State("k").Phase == failover.Open {
+				return
+			}
+		}
+		t.Error("a host whose connections keep breaking stays closed")
+	})
+}
+
+func TestABlamedCredentialOfAnEntryWithoutOneIsTheEntrys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := single(defaults)
+		p, _ := c.Allow("")
+		p.Done(badKey)
+		if q, no := c.Allow(""); q != nil || !no.Gated || no.Class != failover.Unauthorized {
+			t.Errorf("an entry that refuses us without a key is asked again; the refusal is %+v", no)
+		}
+	})
+}
+
 func TestAGateIsOnlyExtended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := single(defaults)
