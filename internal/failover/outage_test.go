@@ -34,7 +34,8 @@ func TestOutagesOfEveryKindAreInvisibleAndToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chain := threeEntries()
 		chain.Notifications.Slack = &failover.SlackConfig{WebhookURL: failover.SecretRef{Env: "SLACK"}}
-		w := newWorld(t, chain)
+		w := newWorldOf(t, chain, 100)
+		w.seen.forgetful = true
 		defer w.close()
 		ctx, stop := context.WithCancel(t.Context())
 		var background sync.WaitGroup
