@@ -62,6 +62,7 @@ verify: generate manifests ## Fail if generated files are not up to date.
 .PHONY: test
 test: ## Run all tests, with a real kube-apiserver for the controller and the CRD.
 	KUBEBUILDER_ASSETS="$$(hack/envtest/assets.sh)" go test -race -shuffle=on $(PKGS)
+	go test -run '^TestOutages' ./internal/failover
 
 .PHONY: test-e2e
 test-e2e: build ## Run the built sidecar with the official SDKs against simulated providers.
