@@ -120,6 +120,7 @@ func (s *Splitter) eventEnd(b []byte) int {
 	for i < len(b) {
 		n := bytes.IndexAny(b[i:], "\r\n")
 		if n < 0 {
+			i = len(b)
 			break
 		}
 		i += n
