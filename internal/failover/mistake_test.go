@@ -3,7 +3,9 @@ package failover_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -186,6 +188,40 @@ func TestANameThatAloneCannotBeLookedUpIsItsHostsFault(t *testing.T) {
 			t.Errorf("the circuit is %+v", st)
 		}
 	})
+}
+
+// TestAKeptConnectionThatWasClosedIsNobodysFault uses a server that closes a
+// connection as its second request arrives.
+func TestAKeptConnectionThatWasClosedIsNobodysFault(t *testing.T) {
+	for _, app := range apps {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, threeEntries())
+			defer w.close()
+			asked := 0
+			w.serve("anthropic", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if asked++; asked%2 == 0 {
+					_, _ = io.Copy(io.Discard, r.Body)
+					c, _, err := rw.(http.Hijacker).Hijack()
+					if err == nil {
+						c.Close()
+					}
+					return
+				}
+				w.anthropic.Handler().ServeHTTP(rw, r)
+			}))
+			for range 5 {
+				g := w.call(t.Context(), app.op, app.body("hello"))
+				answered(t, g, "anthropic", "false", app.end)
+				if got := g.header.Get("X-Understudy-Attempts"); got != "1" {
+					t.Errorf("it took %s attempts (%s)", got, w.seen.classes())
+				}
+				time.Sleep(time.Second)
+			}
+			if asked < 9 {
+				t.Errorf("only %d requests reached the server; no kept connection was closed", asked)
+			}
+		})
+	}
 }
 
 func TestOurOwnEndIsNobodysFault(t *testing.T) {
