@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,11 +63,22 @@ func translatedHeader(h http.Header, stream bool) http.Header {
 	return out
 }
 
+// failedOver reports whether somebody stands before e who could have served the
+// request, and was tried or held back by a circuit.
+func (w *walk) failedOver(e *entry) bool {
+	for _, o := range w.chain.entries[:e.index] {
+		if slices.Contains(w.tried, o) || slices.ContainsFunc(w.refused, func(r refusal) bool { return r.entry == o }) {
+			return true
+		}
+	}
+	return false
+}
+
 // describe adds the x-understudy-* headers of the entry that answers.
 func (w *walk) describe(h http.Header, e *entry, model string, latency time.Duration) {
 	values := []string{
 		w.chain.Name(), e.cfg.Name, model, strconv.Itoa(w.tries),
-		strconv.FormatInt(latency.Milliseconds(), 10), strconv.FormatBool(w.passedOver),
+		strconv.FormatInt(latency.Milliseconds(), 10), strconv.FormatBool(w.failedOver(e)),
 	}
 	for i, name := range [...]string{
 		"X-Understudy-Chain", "X-Understudy-Provider", "X-Understudy-Model", "X-Understudy-Attempts",
@@ -90,14 +102,13 @@ type providerError struct {
 	inBand     bool
 	class      Class
 	latency    time.Duration
-	passedOver bool // as it was when this answer came
 }
 
 func newProviderError(a *attempt, ev Evidence, v Verdict) *providerError {
 	return &providerError{
 		entry: a.entry, model: a.plan.model, facts: factsOf(ev), header: ev.Header, body: ev.Body,
 		translated: a.plan.translation != nil, inBand: errors.Is(ev.Err, errInBand), class: v.Class,
-		latency: time.Since(a.started), passedOver: a.w.passedOver,
+		latency: time.Since(a.started),
 	}
 }
 
@@ -117,7 +128,6 @@ func (p *providerError) answer(w *walk) *Answer {
 		a.Header = forwardable(maps.Clone(p.header))
 	}
 	a.Length, a.body = int64(len(body)), &wholeBody{bytes: body}
-	w.passedOver = p.passedOver
 	w.describe(a.Header, p.entry, p.model, p.latency)
 	return a
 }

@@ -60,7 +60,6 @@ func (w *walk) conclude(e *entry, f *fault) *Answer {
 	case Drop:
 		return w.giveUp()
 	case Next:
-		w.passedOver = true
 		if f.answer == nil {
 			w.otherFault = true
 		} else if w.mistake == nil {
@@ -76,7 +75,6 @@ func (w *walk) conclude(e *entry, f *fault) *Answer {
 			w.tooLong = e
 		}
 		if slices.ContainsFunc(w.chain.entries[e.index+1:], func(o *entry) bool { return largerWindow(o, e) }) {
-			w.passedOver = true
 			return nil
 		}
 	}
@@ -85,7 +83,6 @@ func (w *walk) conclude(e *entry, f *fault) *Answer {
 	}
 	// From a later entry it is a fault of portability: what the first one
 	// would have taken, this one does not.
-	w.passedOver = true
 	return nil
 }
 

@@ -25,7 +25,6 @@ type walk struct {
 
 	tried      []*entry // in order; an entry's retries are one visit
 	tries      int
-	passedOver bool // somebody who could have served stands before the one who answers
 	refused    []refusal
 	reasons    []Class // by entry; empty: not looked at
 	ineligible *IneligibleError
@@ -121,7 +120,6 @@ func (w *walk) visit(e *entry) *Answer {
 	permit, no := e.circuit.Allow(cred.Fingerprint)
 	if permit == nil {
 		w.refused = append(w.refused, refusal{e, no})
-		w.passedOver = true
 		w.passBy(e, no.Class)
 		return nil
 	}
