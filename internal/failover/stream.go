@@ -160,10 +160,10 @@ func (b *streamBody) next() ([]byte, error) {
 		if b.ended {
 			return nil, b.end()
 		}
-		err := b.read()
-		if err == nil && !b.finished {
+		if !b.finished {
 			b.attempt.timer.again(b.attempt.entry.cfg.Timeouts.Idle)
 		}
+		err := b.read()
 		b.drain()
 		if b.failed || err != nil {
 			b.conclude(err)
@@ -174,6 +174,10 @@ func (b *streamBody) next() ([]byte, error) {
 		if b.finished {
 			b.attempt.timer.next(linger, errLinger)
 		}
+	}
+	if !b.finished {
+		// What the app takes to accept it is not the provider's time.
+		b.attempt.timer.stop()
 	}
 	out := b.out
 	b.out = b.out[:0]
@@ -274,6 +278,7 @@ func (b *longBody) next() ([]byte, error) {
 	a := b.attempt
 	a.timer.next(a.entry.cfg.Timeouts.Idle, errIdle)
 	n, err := a.resp.Body.Read(b.buf)
+	a.timer.stop()
 	switch {
 	case errors.Is(err, io.EOF):
 		b.verdict = Verdict{Class: OK}

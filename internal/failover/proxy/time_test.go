@@ -1,0 +1,501 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+	"github.com/understudy-dev/understudy/internal/failover/circuit"
+	"github.com/understudy-dev/understudy/internal/failover/dialect"
+)
+
+// memoryListener accepts connections that are no sockets, so that time can be
+// simulated.
+type memoryListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func newMemoryListener() *memoryListener {
+	return &memoryListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *memoryListener) Close() error {
+	select {
+	case <-l.done:
+	default:
+		close(l.done)
+	}
+	return nil
+}
+
+func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l *memoryListener) dial(t *testing.T) *client {
+	t.Helper()
+	mine, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+	case <-l.done:
+		t.Fatal("nobody accepts any more")
+	}
+	return &client{Conn: mine, r: bufio.NewReader(mine)}
+}
+
+// client is one connection of an app.
+type client struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// do sends a request and reads its whole answer.
+func (c *client) do(request string) (*http.Response, string, error) {
+	if _, err := io.WriteString(c, request); err != nil {
+		return nil, "", err
+	}
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := io.ReadAll(resp.Body)
+	return resp, string(b), err
+}
+
+// simulated is an edge in a bubble.
+type simulated struct {
+	*Server
+	provider   *provider
+	store      *failover.Store
+	app, admin *memoryListener
+	stop, kill context.CancelFunc
+	ended      chan struct{}
+	endedAt    time.Time
+	err        error
+}
+
+func simulate(t *testing.T, maxHeld int64) *simulated {
+	t.Helper()
+	p := &provider{}
+	d := dialect.New()
+	store := failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: d, Endpoints: p}, failover.Observers{})
+	s := &simulated{provider: p, store: store, app: newMemoryListener(), admin: newMemoryListener(), ended: make(chan struct{})}
+	s.Server = newServer(Options{
+		Engine: failover.NewEngine(store, d, failover.Observers{}), Store: store, Metrics: http.NotFoundHandler(),
+		DrainTimeout: 25 * time.Second, MaxHeld: maxHeld, Log: slog.New(slog.DiscardHandler),
+	}, []net.Listener{s.app}, s.admin)
+	ctx, stop := context.WithCancel(context.Background())
+	kill, end := context.WithCancel(context.Background())
+	s.stop, s.kill = stop, end
+	go func() {
+		s.err = s.Run(ctx, kill)
+		s.endedAt = time.Now()
+		close(s.ended)
+	}()
+	return s
+}
+
+// load gives it a chain whose provider may take nine minutes.
+func (s *simulated) load(t *testing.T) {
+	t.Helper()
+	patient := failover.Timeouts{Response: 9 * time.Minute, Chain: 10 * time.Minute}
+	err := s.store.Apply(failover.Config{Chains: []failover.ChainConfig{{Name: "chain", Timeouts: patient, Providers: []failover.ProviderConfig{{Name: "p"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end kills it, and waits until everything of it is gone.
+func (s *simulated) end(t *testing.T) {
+	t.Helper()
+	s.kill()
+	<-s.ended
+	s.stop()
+	if s.err != nil {
+		t.Error(s.err)
+	}
+	synctest.Wait()
+}
+
+const (
+	askStream  = `{"model":"m","stream":true,"messages":[]}`
+	lastTokens = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+)
+
+// stream opens a stream on its own connection and reads the first token of it.
+func (s *simulated) stream(t *testing.T) (*client, *http.Response, *io.PipeWriter) {
+	t.Helper()
+	r, w := io.Pipe()
+	s.provider.mu.Lock()
+	s.provider.body = func() io.ReadCloser { return r }
+	s.provider.mu.Unlock()
+	c := s.app.dial(t)
+	go io.WriteString(w, firstToken)
+	io.WriteString(c, post("/v1/chat/completions", "", askStream))
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readToken(t, resp)
+	s.provider.mu.Lock()
+	s.provider.body = nil
+	s.provider.mu.Unlock()
+	return c, resp, w
+}
+
+func readToken(t *testing.T, resp *http.Response) {
+	t.Helper()
+	b := make([]byte, len(firstToken))
+	if _, err := io.ReadFull(resp.Body, b); err != nil || string(b) != firstToken {
+		t.Fatalf("the app got %q, %v", b, err)
+	}
+}
+
+// bubble runs a test with a loaded edge in simulated time.
+func bubble(t *testing.T, f func(t *testing.T, s *simulated)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := simulate(t, 0)
+		s.load(t)
+		f(t, s)
+		s.end(t)
+	})
+}
+
+func TestALongAnswerAfterAStreamOnTheSameConnectionIsNotCut(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, resp, w := s.stream(t)
+		defer c.Close()
+		go func() { io.WriteString(w, lastTokens); w.Close() }()
+		if _, err := io.ReadAll(resp.Body); err != nil {
+			t.Fatal(err)
+		}
+		s.provider.delay = 8 * time.Minute
+		if resp, body, err := c.do(post("/v1/chat/completions", "", ok)); err != nil || resp.StatusCode != 200 || body != answerBody {
+			t.Errorf("the second answer was lost: %v", err)
+		}
+	})
+}
+
+func TestAnAppThatPausesIsNotTheProvidersFault(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, resp, w := s.stream(t)
+		defer c.Close()
+		go func() {
+			io.WriteString(w, firstToken) // which the app does not take yet
+			io.WriteString(w, firstToken)
+			io.WriteString(w, lastTokens)
+			w.Close()
+		}()
+		time.Sleep(4 * time.Minute) // twice the idle time
+		readToken(t, resp)
+		readToken(t, resp)
+		if b, err := io.ReadAll(resp.Body); err != nil || string(b) != lastTokens {
+			t.Errorf("the stream ended with %q, %v", b, err)
+		}
+	})
+}
+
+func TestAnAppThatIsStuckDoesNotHoldAnAnswerForEver(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, _, w := s.stream(t)
+		defer c.Close()
+		go io.WriteString(w, firstToken)
+		time.Sleep(writeTimeout - time.Second)
+		if n := s.InFlight(); n != 1 {
+			t.Errorf("%d in flight while the app may come back", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := s.InFlight(); n != 0 || len(s.provider.left) != 1 {
+			t.Errorf("%d in flight, %d calls given up", n, len(s.provider.left))
+		}
+		w.Close()
+	})
+}
+
+func TestAnAppThatLeavesIsToldToTheProviderAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		began := time.Now()
+		c, _, w := s.stream(t)
+		c.Close()
+		synctest.Wait()
+		s.provider.delay = time.Hour
+		c = s.app.dial(t)
+		io.WriteString(c, post("/v1/chat/completions", "", ok))
+		synctest.Wait()
+		c.Close()
+		synctest.Wait()
+		if len(s.provider.left) != 2 || s.InFlight() != 0 || time.Since(began) != 0 {
+			t.Errorf("after %s %d in flight, given up: %v", time.Since(began), s.InFlight(), s.provider.left)
+		}
+		w.Close()
+	})
+}
+
+func TestTokensAreHandedOnAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, resp, w := s.stream(t)
+		defer c.Close()
+		if p := resp.Header.Get("X-Understudy-Provider"); p != "p" {
+			t.Errorf("the head came with the provider %q", p)
+		}
+		for range 3 {
+			time.Sleep(time.Second)
+			at := time.Now()
+			go io.WriteString(w, firstToken)
+			readToken(t, resp)
+			if d := time.Since(at); d != 0 {
+				t.Errorf("a token took %s", d)
+			}
+		}
+		w.Close()
+	})
+}
+
+func TestWhoeverDripsARequestIsCutOff(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c := s.app.dial(t)
+		defer c.Close()
+		began := time.Now()
+		io.WriteString(c, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+		if _, err := http.ReadResponse(c.r, nil); err == nil || time.Since(began) != readHeaderTimeout {
+			t.Errorf("a head that does not end was given %s, %v", time.Since(began), err)
+		}
+		c = s.app.dial(t)
+		defer c.Close()
+		began = time.Now()
+		resp, body, err := c.do("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{\"model\":")
+		if err != nil || resp.StatusCode != 400 || !resp.Close || !strings.Contains(body, "within 30s") || time.Since(began) != readBodyTimeout {
+			t.Errorf("a body that does not end was given %s: %s %v", time.Since(began), body, err)
+		}
+		if n := s.provider.count(); n != 0 {
+			t.Errorf("%d calls reached the provider", n)
+		}
+	})
+}
+
+func TestOfManyLargeBodiesSomeMustWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		large := `{"model":"m","messages":["` + strings.Repeat("x", 1<<20) + `"]}`
+		s := simulate(t, 5<<19) // two and a half of them
+		s.load(t)
+		s.provider.delay = time.Minute
+		for range 2 {
+			c := s.app.dial(t)
+			defer c.Close()
+			go c.do(post("/v1/chat/completions", "", large))
+		}
+		synctest.Wait()
+		for name, request := range map[string]string{
+			"a body with its length": post("/v1/chat/completions", "", large),
+			"a body in chunks":       chunked(fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(large), large)),
+		} {
+			c := s.app.dial(t)
+			defer c.Close()
+			go io.WriteString(c, request)
+			resp, err := http.ReadResponse(c.r, nil)
+			if err != nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "1" || resp.Header.Get("X-Understudy-Origin") != "sidecar" {
+				t.Errorf("%s: %+v, %v", name, resp, err)
+			}
+		}
+		if n := s.provider.count(); n != 2 {
+			t.Errorf("%d calls reached the provider", n)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if held := s.memory.held.Load(); held != 0 {
+			t.Errorf("%d bytes are held by nobody", held)
+		}
+		s.provider.delay = 0
+		c := s.app.dial(t)
+		defer c.Close()
+		huge := post("/v1/chat/completions", "", `{"model":"m","messages":["`+strings.Repeat("x", 3<<20)+`"]}`)
+		if resp, _, err := c.do(huge); err != nil || resp.StatusCode != 200 {
+			t.Errorf("a body that is alone was refused: %v", err)
+		}
+		s.end(t)
+	})
+}
+
+func TestAPanicInARequestIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		s.provider.body = func() io.ReadCloser { panic("prompt") }
+		c := s.app.dial(t)
+		defer c.Close()
+		resp, body, err := c.do(chunked(fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(ok), ok)))
+		if err != nil || resp.StatusCode != 500 || resp.Header.Get("X-Understudy-Origin") != "sidecar" || !strings.Contains(body, `"error"`) {
+			t.Errorf("a panic gave %+v %s, %v", resp, body, err)
+		}
+		if n := s.InFlight(); n != 0 {
+			t.Errorf("%d in flight", n)
+		}
+	})
+}
+
+// probe asks the admin port.
+func (s *simulated) probe(t *testing.T, path string) int {
+	t.Helper()
+	c := s.admin.dial(t)
+	defer c.Close()
+	resp, _, err := c.do("GET " + path + " HTTP/1.1\r\nHost: 10.1.2.3:8090\r\nConnection: close\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+func TestAStartDoesNotWaitForAChainForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := simulate(t, 0)
+		expect := func(startup, ready int) {
+			t.Helper()
+			if a, b, c := s.probe(t, "/startupz"), s.probe(t, "/readyz"), s.probe(t, "/livez"); a != startup || b != ready || c != 200 {
+				t.Errorf("after %s: startupz %d, readyz %d, livez %d", time.Since(s.started), a, b, c)
+			}
+		}
+		expect(503, 503)
+		c := s.app.dial(t)
+		defer c.Close()
+		if resp, body, err := c.do(post("/v1/messages", "", ok)); err != nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "No ProviderChain is loaded") {
+			t.Errorf("without a chain: %s %v", body, err)
+		}
+		time.Sleep(startGrace + time.Nanosecond)
+		expect(200, 503)
+		s.load(t)
+		expect(200, 200)
+		s.end(t)
+	})
+}
+
+func TestTheDrainEndsWhenTheAppHasBeenQuiet(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		s.stop()
+		began := time.Now()
+		for range 3 { // each of which begins the quiet anew
+			time.Sleep(quietFor - time.Millisecond)
+			c := s.app.dial(t)
+			defer c.Close()
+			if resp, _, err := c.do(post("/v1/chat/completions", "", ok)); err != nil || resp.StatusCode != 200 {
+				t.Errorf("a request during the drain: %v", err)
+			}
+		}
+		<-s.ended
+		if d := s.endedAt.Sub(began); d != 4*quietFor-3*time.Millisecond {
+			t.Errorf("it ended after %s", d)
+		}
+	})
+}
+
+func TestAnIdleSidecarEndsAfterTheQuiet(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		time.Sleep(time.Hour)
+		began := time.Now()
+		s.stop()
+		<-s.ended
+		if d := s.endedAt.Sub(began); d != quietFor {
+			t.Errorf("it ended after %s", d)
+		}
+	})
+}
+
+func TestTheDrainWaitsForALongStream(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, resp, w := s.stream(t)
+		defer c.Close()
+		s.stop()
+		began := time.Now()
+		time.Sleep(20 * time.Second)
+		go func() { io.WriteString(w, lastTokens); w.Close() }()
+		if b, err := io.ReadAll(resp.Body); err != nil || string(b) != lastTokens {
+			t.Errorf("the stream ended with %q, %v", b, err)
+		}
+		<-s.ended
+		if d := s.endedAt.Sub(began); d != 20*time.Second+quietFor {
+			t.Errorf("it ended after %s", d)
+		}
+	})
+}
+
+func TestAtTheDrainTimeoutStreamsEndHonestly(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, resp, w := s.stream(t)
+		defer c.Close()
+		s.provider.delay = time.Hour
+		unary := s.app.dial(t)
+		defer unary.Close()
+		type result struct {
+			resp *http.Response
+			body string
+			err  error
+		}
+		got := make(chan result, 1)
+		go func() {
+			resp, body, err := unary.do(post("/v1/chat/completions", "", ok))
+			got <- result{resp, body, err}
+		}()
+		s.stop()
+		began := time.Now()
+		b, err := io.ReadAll(resp.Body)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(string(b), "shutting down") || strings.Contains(string(b), "[DONE]") {
+			t.Errorf("the stream ended with %q, %v", b, err)
+		}
+		if r := <-got; r.err != nil || r.resp.StatusCode != 503 || !strings.Contains(r.body, "shutting down") {
+			t.Errorf("the unary call ended with %+v", r)
+		}
+		<-s.ended
+		if d := s.endedAt.Sub(began); d != 25*time.Second || s.err != nil {
+			t.Errorf("it ended after %s, %v", d, s.err)
+		}
+		w.Close()
+	})
+}
+
+func TestAnAppThatDoesNotReadDoesNotHoldTheEndUp(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, _, w := s.stream(t)
+		defer c.Close()
+		go io.WriteString(w, firstToken) // never taken
+		s.stop()
+		began := time.Now()
+		<-s.ended
+		if d := s.endedAt.Sub(began); d != 25*time.Second+farewell {
+			t.Errorf("it ended after %s", d)
+		}
+		w.Close()
+	})
+}
+
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *simulated) {
+		c, _, w := s.stream(t)
+		defer c.Close()
+		s.stop()
+		time.Sleep(time.Second)
+		began := time.Now()
+		s.kill()
+		<-s.ended
+		if d := s.endedAt.Sub(began); d != 0 || s.err != nil {
+			t.Errorf("it ended after %s, %v", d, s.err)
+		}
+		w.Close()
+	})
+}
