@@ -13,6 +13,7 @@ package provider
 import (
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -28,6 +29,8 @@ type Options struct {
 	// OwnPorts are the ports that the sidecar itself listens on; a loopback
 	// address with one of them is refused, since it would be a loop.
 	OwnPorts []string
+	// Log is told when a key is missing and when it is back; nil: nobody is.
+	Log *slog.Logger
 	// Dial replaces the dialer of every transport, for tests without sockets.
 	Dial DialFunc
 }
@@ -47,6 +50,9 @@ var _ failover.Endpoints = (*Provider)(nil)
 
 // New returns a provider without connections.
 func New(opts Options) *Provider {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	p := &Provider{opts: opts, transports: map[transportKey]*http.Transport{}, secrets: map[failover.SecretRef]*secret{}}
 	rand.Read(p.salt[:])
 	return p
@@ -121,7 +127,7 @@ func (p *Provider) secret(ref failover.SecretRef) *secret {
 	defer p.mu.Unlock()
 	s := p.secrets[ref]
 	if s == nil {
-		s = &secret{ref: ref, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:]}
+		s = &secret{ref: ref, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:], log: p.opts.Log}
 		p.secrets[ref] = s
 	}
 	return s

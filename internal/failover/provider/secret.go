@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ type secret struct {
 	dir    string
 	getenv func(string) string
 	salt   []byte
+	log    *slog.Logger
 
 	last    atomic.Pointer[reading]
 	looking atomic.Bool
@@ -85,7 +87,18 @@ func (s *secret) look(now time.Time, before *reading) *reading {
 		r.credentials, r.err = s.check(value)
 	}
 	s.last.Store(&r)
+	s.tell(before.err, r.err)
 	return &r
+}
+
+// tell logs what has changed. The errors name the place and never the value.
+func (s *secret) tell(before, now error) {
+	switch {
+	case now != nil && (before == nil || before.Error() != now.Error()):
+		s.log.Warn("a key is missing, and whoever needs it is skipped", "error", now)
+	case now == nil && before != nil:
+		s.log.Info("a missing key is there", "key", s.name())
+	}
 }
 
 // read returns the file's content, or nothing where it is the one seen before.
@@ -161,6 +174,8 @@ func (s *secret) name() string {
 func (s *secret) check(value string) (failover.Credentials, error) {
 	value = strings.TrimSpace(value)
 	switch {
+	case value == "" && s.ref.Env != "":
+		return failover.Credentials{}, fmt.Errorf("%s: is not set; give it to the sidecar", s.name())
 	case value == "":
 		return failover.Credentials{}, fmt.Errorf("%s: is empty", s.name())
 	case strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +57,22 @@ func TestARotatedKeyIsUsedWithinASecond(t *testing.T) {
 		put("two\nlines")
 		time.Sleep(time.Second)
 		expect("", "control character")
+	})
+}
+
+func TestAMissingKeyIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		value := ""
+		p := New(Options{Getenv: func(string) string { return value }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		for _, value = range []string{"", "", "sk-canary", "sk-canary", "", "sk-canary"} {
+			p.Secret(failover.SecretRef{Env: "OPENAI_API_KEY"})
+			time.Sleep(time.Second)
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 4 || !strings.Contains(lines[0], "environment variable OPENAI_API_KEY: is not set") || strings.Contains(log.String(), "sk-canary") {
+			t.Errorf("the log is %q", lines)
+		}
 	})
 }
 
