@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -30,6 +31,9 @@ type provider struct {
 	body  func() io.ReadCloser // of a stream; nil: a unary answer
 	delay time.Duration        // before the head
 	left  []error              // why calls were cancelled
+
+	status int         // of a unary answer; 0: 200
+	header http.Header // more of the head
 }
 
 func (p *provider) Endpoint(failover.ProviderConfig) (failover.Endpoint, error) { return p, nil }
@@ -55,6 +59,10 @@ func (p *provider) Send(ctx context.Context, _ failover.Call) (*http.Response, e
 		return nil, ctx.Err()
 	}
 	resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: int64(len(answerBody)), Body: io.NopCloser(strings.NewReader(answerBody))}
+	if p.status != 0 {
+		resp.StatusCode = p.status
+	}
+	maps.Copy(resp.Header, p.header)
 	if stream != nil {
 		body := stream()
 		context.AfterFunc(ctx, func() { p.cancelled(ctx); body.Close() })
@@ -277,6 +285,40 @@ func TestABodyIsAskedForOnlyWhereItIsWanted(t *testing.T) {
 		io.WriteString(conn, ok)
 		if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != 200 {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestWhatBindsTheAppToAProviderStaysHere(t *testing.T) {
+	for _, status := range []int{200, 400} {
+		e := startEdge(t)
+		e.provider.status = status
+		e.provider.header = http.Header{
+			"Set-Cookie": {"__cf_bm=x"}, "Alt-Svc": {`h3=":443"`}, "Strict-Transport-Security": {"max-age=1"},
+			"Connection": {"X-Hop, keep-alive"}, "X-Hop": {"1"}, "Keep-Alive": {"timeout=5"}, "Trailer": {"X-T"}, "Upgrade": {"h2c"},
+			"Proxy-Authenticate": {"Basic"}, "Transfer-Encoding": {"chunked"}, "Content-Length": {"7"},
+			"X-Understudy-Origin": {"sidecar"}, "X-Understudy-Degraded": {"all"},
+			"X-Request-Id": {"req_1"}, "X-Ratelimit-Remaining-Requests": {"9"}, "Openai-Processing-Ms": {"12"},
+		}
+		resp, body, _ := e.raw(t, post("/v1/chat/completions", "", ok))
+		if resp.StatusCode != status || body != answerBody {
+			t.Errorf("%d: got %d %s", status, resp.StatusCode, body)
+		}
+		for _, name := range []string{
+			"Set-Cookie", "Alt-Svc", "Strict-Transport-Security", "X-Hop", "Keep-Alive", "Trailer", "Upgrade", "Proxy-Authenticate",
+			"Transfer-Encoding", "X-Understudy-Origin", "X-Understudy-Degraded",
+		} {
+			if v := resp.Header.Get(name); v != "" {
+				t.Errorf("%d: the app got %s: %s", status, name, v)
+			}
+		}
+		for _, name := range []string{"X-Request-Id", "X-Ratelimit-Remaining-Requests", "Openai-Processing-Ms"} {
+			if resp.Header.Get(name) == "" {
+				t.Errorf("%d: the app did not get %s", status, name)
+			}
+		}
+		if resp.Header.Get("X-Understudy-Provider") != "p" || resp.ContentLength != int64(len(answerBody)) {
+			t.Errorf("%d: the head is %v", status, resp.Header)
 		}
 	}
 }
