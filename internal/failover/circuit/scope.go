@@ -33,6 +33,8 @@ type scope struct {
 	gateUntil time.Time
 	// trial admits one request at a time until one succeeds.
 	trial, trialBusy bool
+	// broken is the connection whose loss was counted last.
+	broken any
 	// limited counts rate limits without a hint in a row.
 	limited int
 
@@ -168,6 +170,10 @@ func (s *scope) blame(sl *slot, v failover.Verdict, committed bool, now time.Tim
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wasOpen := s.breaker.State() == gobreaker.StateOpen
+	if v.Connection != nil {
+		v.Strike = v.Strike && v.Connection != s.broken
+		s.broken = v.Connection
+	}
 	switch {
 	case !v.Strike:
 		s.end(sl, errExcluded)

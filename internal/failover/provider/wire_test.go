@@ -86,6 +86,28 @@ func TestHTTP2IsSpokenOverTLS(t *testing.T) {
 	}
 }
 
+// TestAConnectionIsToldApart pins what the core recognises a connection by.
+func TestAConnectionIsToldApart(t *testing.T) {
+	server, pool := newH2Server(t, func(_ int, c *h2conn) {
+		for range 2 {
+			c.answer(c.request())
+		}
+		c.goAway(3)
+	})
+	e := entry(t, Options{}, server.listen(t), pool)
+	var ids []*tls.ConnectionState
+	for range 3 {
+		resp, err := send(t, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, resp.TLS)
+	}
+	if ids[0] == nil || ids[0] != ids[1] || ids[1] == ids[2] {
+		t.Errorf("two answers of one connection and one of another have %p, %p and %p", ids[0], ids[1], ids[2])
+	}
+}
+
 func TestAnUnknownAuthorityIsNotTrusted(t *testing.T) {
 	reached := false
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
