@@ -43,6 +43,23 @@ func TestBadEntriesAreRefusedWithAFix(t *testing.T) {
 	}
 }
 
+func TestAKeyCrossesNoForeignNetworkInTheClear(t *testing.T) {
+	for address, allowed := range map[string]bool{
+		"localhost:9101": true, "LocalHost": true, "127.0.0.1": true, "127.8.8.8": true, "[::1]:80": true, "10.1.2.3": true, "172.31.0.1": true,
+		"192.168.1.1:8000": true, "[fd12::1]": true, "llm.shop.svc": true, "llm.shop.SVC:8000": true, "llm.shop.svc.cluster.local": true,
+		"llm.example.com": false, "8.8.8.8": false, "172.32.0.1": false, "[2001:db8::1]": false, "svc.example.com": false, "mysvc": false,
+		"localhost.example.com": false, "10.1.2.3.example.com": false, "100.64.0.1": false,
+	} {
+		_, err := parseBaseURL(kinds[failover.OpenAICompatible], "http://"+address, true)
+		if (err == nil) != allowed {
+			t.Errorf("http://%s with a key: %v", address, err)
+		}
+		if _, err := parseBaseURL(kinds[failover.OpenAICompatible], "http://"+address, false); err != nil {
+			t.Errorf("http://%s without a key: %v", address, err)
+		}
+	}
+}
+
 func TestWhereACallGoes(t *testing.T) {
 	for _, c := range []struct {
 		kind failover.ProviderType

@@ -51,6 +51,7 @@ func shown(raw string) string {
 // private reports names and addresses that do not leave the machine, the
 // cluster or the private network.
 func private(host string) bool {
+	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.") {
 		return true
 	}
