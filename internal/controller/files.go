@@ -48,7 +48,7 @@ const maxChainFile = 1 << 20
 func newFiles(paths []string, m *merger, log *slog.Logger) (*files, error) {
 	f := &files{paths: paths, merger: m, log: log, seen: map[string]*fileState{}}
 	for _, p := range paths {
-		found, err := expand(p)
+		found, err := ChainFiles(p)
 		if err != nil {
 			return nil, fmt.Errorf("--chain-file %s: %w", p, err)
 		}
@@ -64,9 +64,10 @@ func newFiles(paths []string, m *merger, log *slog.Logger) (*files, error) {
 	return f, nil
 }
 
-// expand lists the files of a path: itself, or the YAML files of a folder by
-// name, without the hidden ones that a ConfigMap's mount is made of.
-func expand(path string) ([]string, error) {
+// ChainFiles lists the files of a path: itself, or the YAML files of a folder by
+// name, without the hidden ones that a ConfigMap's mount is made of. The error
+// does not repeat the path.
+func ChainFiles(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, withoutPath(err)
@@ -98,7 +99,7 @@ func withoutPath(err error) error {
 // poll looks at every file once.
 func (f *files) poll() {
 	for _, p := range f.paths {
-		found, err := expand(p)
+		found, err := ChainFiles(p)
 		if err != nil {
 			f.lost(p, err)
 			continue

@@ -283,7 +283,11 @@ func (a *attempt) interruption(err error, ev Evidence) Verdict {
 		err = cause
 	}
 	ev.Err, ev.Now = err, time.Now()
-	return Classify(ev)
+	v := Classify(ev)
+	if v.Class == ConnectionReset && a.resp.ProtoMajor == 2 && a.resp.TLS != nil && !isOneStream(err) {
+		v.Connection = a.resp.TLS // one a connection
+	}
+	return v
 }
 
 // appLeft reports whether the app ended the request, rather than we or the

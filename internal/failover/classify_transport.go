@@ -180,6 +180,10 @@ func isBroken(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
+// isOneStream reports an HTTP/2 stream that was reset while its connection
+// lives on. The transport's error has no exported type.
+func isOneStream(err error) bool { return strings.HasPrefix(err.Error(), "stream error: ") }
+
 func isCanceled(err error) bool { return errors.Is(err, context.Canceled) }
 
 func anyError(error) bool { return true }

@@ -17,7 +17,8 @@ var notForwarded = [...]string{
 	"Content-Length", "Set-Cookie", "Alt-Svc", "Strict-Transport-Security",
 }
 
-// forwardable takes those headers out of a provider's own map.
+// forwardable takes those headers out of a provider's own map, and what only
+// the sidecar may say.
 func forwardable(h http.Header) http.Header {
 	for _, named := range h["Connection"] {
 		for name := range strings.SplitSeq(named, ",") {
@@ -26,6 +27,11 @@ func forwardable(h http.Header) http.Header {
 	}
 	for _, name := range notForwarded {
 		delete(h, name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "X-Understudy-") {
+			delete(h, name)
+		}
 	}
 	return h
 }

@@ -313,39 +313,6 @@ func TestSlotsAreGivenBackWhenAnotherScopeRefuses(t *testing.T) {
 	})
 }
 
-func TestStreamsOfOneBrokenConnectionAreOneFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := single(defaults)
-		broken := failover.Verdict{Class: failover.ConnectionReset, Blame: failover.Host, Strike: true}
-		for n := range 3 {
-			phase(t, c, failover.Closed)
-			var streams []failover.Permit
-			for range 20 {
-				p, _ := c.Allow("k")
-				p.Commit()
-				streams = append(streams, p)
-			}
-			for _, p := range streams {
-				p.Done(broken)
-			}
-			if n < 2 {
-				time.Sleep(time.Second)
-			}
-		}
-		for range 3 { // the streams' successes stand for the ratio
-			phase(t, c, failover.Closed)
-			for range 4 {
-				visit(c, broken)
-				time.Sleep(time.Second)
-			}
-			if c.State("k").Phase == failover.Open {
-				return
-			}
-		}
-		t.Error("a host whose connections keep breaking stays closed")
-	})
-}
-
 func TestABlamedCredentialOfAnEntryWithoutOneIsTheEntrys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := single(defaults)
@@ -503,4 +470,37 @@ func BenchmarkAllow(b *testing.B) {
 		p, _ := c.Allow("k")
 		p.Done(success)
 	}
+}
+
+// TestALostConnectionCountsOnceForAllItsStreams also shows that several lost
+// connections are an outage.
+func TestALostConnectionCountsOnceForAllItsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := single(defaults)
+		lose := func(connection any, streams int) {
+			t.Helper()
+			permits := make([]failover.Permit, 0, streams)
+			for range streams {
+				p, _ := c.Allow("k")
+				if p == nil {
+					t.Fatal("a stream was refused")
+				}
+				p.Commit()
+				permits = append(permits, p)
+			}
+			for _, p := range permits {
+				p.Done(failover.Verdict{Class: failover.ConnectionReset, Blame: failover.Host, Strike: true, Connection: connection})
+			}
+		}
+		lose(new(int), 20)
+		phase(t, c, failover.Closed)
+		lose(new(int), 1)
+		phase(t, c, failover.Closed)
+		lose(new(int), 1)
+		phase(t, c, failover.Closed) // 3 of 10
+		for range 2 {
+			lose(new(int), 1)
+		}
+		phase(t, c, failover.Open)
+	})
 }

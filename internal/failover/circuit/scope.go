@@ -33,10 +33,10 @@ type scope struct {
 	gateUntil time.Time
 	// trial admits one request at a time until one succeeds.
 	trial, trialBusy bool
+	// broken is the connection whose loss was counted last.
+	broken any
 	// limited counts rate limits without a hint in a row.
 	limited int
-	// broke is when a connection broke last, as far as it counted.
-	broke time.Time
 
 	since  time.Time // when it left the closed phase; zero: it is closed
 	class  failover.Class
@@ -164,22 +164,18 @@ func (s *scope) succeed(sl *slot, now time.Time) {
 	}
 }
 
-// oneEvent is how near the ends of several requests must be to be one broken
-// connection that they shared, which is one failure.
-const oneEvent = 100 * time.Millisecond
-
 // blame books a fault. committed tells that its visit was booked as a success
 // before. It reports whether the breaker opened now.
 func (s *scope) blame(sl *slot, v failover.Verdict, committed bool, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wasOpen := s.breaker.State() == gobreaker.StateOpen
-	again := v.Class == failover.ConnectionReset && !sl.trial && now.Sub(s.broke) < oneEvent
-	if v.Class == failover.ConnectionReset && !again {
-		s.broke = now
+	if v.Connection != nil {
+		v.Strike = v.Strike && v.Connection != s.broken
+		s.broken = v.Connection
 	}
 	switch {
-	case !v.Strike, again:
+	case !v.Strike:
 		s.end(sl, errExcluded)
 	case committed:
 		s.ring.fail(sl.success, now)
