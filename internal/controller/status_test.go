@@ -164,16 +164,22 @@ func TestTheViewOfAChain(t *testing.T) {
 		says  string
 	}{
 		"nothing is in use": {
-			nil, handled{generation: 1, err: errors.New("spec.providers[0].baseURL: is wrong")},
-			map[string]string{"Accepted": "False Invalid", "ResolvedRefs": "Unknown NotAccepted", "Ready": "False NotAccepted"}, "baseURL: is wrong",
+			nil,
+			handled{generation: 1, err: errors.New("spec.providers[0].baseURL: is wrong")},
+			map[string]string{"Accepted": "False Invalid", "ResolvedRefs": "Unknown NotAccepted", "Ready": "False NotAccepted"},
+			"baseURL: is wrong",
 		},
 		"not mounted": {
-			missing(fmt.Errorf("key: %w", failover.ErrSecretNotMounted)), handled{generation: 1},
-			map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "False SecretNotMounted", "Ready": "True ProviderAvailable"}, "restart the pod",
+			missing(fmt.Errorf("key: %w", failover.ErrSecretNotMounted)),
+			handled{generation: 1},
+			map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "False SecretNotMounted", "Ready": "True ProviderAvailable"},
+			"restart the pod",
 		},
 		"no such key": {
-			missing(errors.New("key: is not there")), handled{generation: 1},
-			map[string]string{"ResolvedRefs": "False CredentialNotFound"}, "a: key: is not there",
+			missing(errors.New("key: is not there")),
+			handled{generation: 1},
+			map[string]string{"ResolvedRefs": "False CredentialNotFound"},
+			"a: key: is not there",
 		},
 		"no model": {missing(nil), handled{generation: 1}, map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "True Resolved"}, "passes over b unless"},
 		"all down": {&failover.ChainStatus{}, handled{generation: 1}, map[string]string{"Ready": "False NoProviderAvailable"}, "status of each"},

@@ -26,13 +26,16 @@ func viewOf(chain *failover.ChainStatus, h handled) v1alpha1.ProviderChainStatus
 	ready := condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotAccepted, "No version of the chain was accepted yet.")
 	if chain != nil {
 		v.ActiveProvider = chain.Active
+		var names []string
 		for _, p := range chain.Providers {
 			ps := v1alpha1.ProviderStatus{Name: p.Name, State: v1alpha1.ProviderState(p.State), Reason: string(p.Reason)}
 			if p.Since != nil {
 				ps.Since = new(metav1.NewTime(*p.Since))
 			}
 			v.Providers = append(v.Providers, ps)
+			names = append(names, p.Name)
 		}
+		v.Order = strings.Join(names, ", ") // a printed column shows one value, not a list
 		resolved, ready = resolvedRefs(chain), readiness(chain)
 		if names := withoutModel(chain); h.err == nil && len(names) > 0 {
 			accepted.Message += " Warning: a request that has to be translated passes over " + strings.Join(names, ", ") + " unless modelMap names its model; write model to let it through."

@@ -86,6 +86,12 @@ func TestKubectlApplyChangesTheRunningProxy(t *testing.T) {
 		return strings.Contains(out, "anthropic") && strings.Contains(out, "True")
 	})
 	t.Logf("kubectl get providerchains:\n%s", out)
+	if out, _ = kubectl("", "get", "pchain", "-o", "wide"); !strings.Contains(out, "openai") || !strings.Contains(out, "anthropic-opus") {
+		t.Errorf("the wide columns do not name every provider:\n%s", out)
+	}
+	if out, _ = kubectl("", "explain", "providerchain.spec.providers.auth"); !strings.Contains(out, "secretKeyRef") || !strings.Contains(out, "--allow-env") {
+		t.Errorf("kubectl explain:\n%s", out)
+	}
 
 	// A key in the place of a variable's name: the schema cannot know.
 	const misplaced = "gsk_canary0misplaced"
