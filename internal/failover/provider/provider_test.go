@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,19 @@ func TestADeadKeptAliveConnectionIsReplacedUnseen(t *testing.T) {
 		}
 		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
+	}
+}
+
+func TestASecretThatIsNotMountedIsToldFromAMissingKey(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "llm-keys"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := New(Options{SecretsDir: dir, Getenv: os.Getenv})
+	for name, want := range map[string]bool{"llm-keys": false, "new-keys": true} {
+		_, err := p.secret(failover.SecretRef{Secret: name, Key: "openai"}).credentials()
+		if err == nil || errors.Is(err, failover.ErrSecretNotMounted) != want {
+			t.Errorf("%s: %v, want not mounted: %v", name, err, want)
+		}
 	}
 }

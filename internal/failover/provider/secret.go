@@ -152,7 +152,13 @@ func (s *secret) path() (string, error) {
 // missing says what is not there, in words that name the reference only.
 func (s *secret) missing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: is not there; create it, or mount it into the sidecar", s.name())
+		if s.ref.Secret != "" {
+			if _, err := os.Stat(filepath.Join(s.dir, s.ref.Secret)); errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s: %w", s.name(), failover.ErrSecretNotMounted)
+			}
+			return fmt.Errorf("%s: is not there; add the key to the Secret", s.name())
+		}
+		return fmt.Errorf("%s: is not there; create it", s.name())
 	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
