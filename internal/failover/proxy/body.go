@@ -16,22 +16,24 @@ import (
 
 // readBody reads a request's body whole, because it may have to be sent more
 // than once. An announced length gives a buffer of just that size.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *failover.AppError) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (*failover.Replay, *failover.AppError) {
 	if r.ContentLength > maxBody {
 		return nil, tooLarge()
 	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(readBodyTimeout))
-	body, err := readAll(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
+	body, err := readAll(&s.bodies, http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
 	if err != nil {
 		return nil, badRead(err)
 	}
 	_ = rc.SetReadDeadline(time.Time{})
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
-		return body, nil
+		return failover.NewLoanedReplay(body), nil
 	case "gzip":
-		return inflate(body)
+		plain, refusal := inflate(body.Bytes)
+		body.Free()
+		return failover.NewReplay(plain), refusal
 	default:
 		return nil, &failover.AppError{
 			Status: http.StatusUnsupportedMediaType, Class: failover.InvalidRequest,
@@ -40,16 +42,18 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *failover.AppErro
 	}
 }
 
-func readAll(r io.Reader, length int64) ([]byte, error) {
+func readAll(buffers *failover.Buffers, r io.Reader, length int64) (*failover.Buffer, error) {
 	if length < 0 {
-		return io.ReadAll(r)
+		b, err := io.ReadAll(r)
+		return &failover.Buffer{Bytes: b}, err
 	}
-	body := make([]byte, length)
-	_, err := io.ReadFull(r, body)
-	if errors.Is(err, io.EOF) && length == 0 {
-		err = nil
+	body := buffers.Get(int(length))
+	body.Bytes = body.Bytes[:length]
+	if _, err := io.ReadFull(r, body.Bytes); err != nil && length > 0 {
+		body.Free()
+		return nil, err
 	}
-	return body, err
+	return body, nil
 }
 
 func inflate(body []byte) ([]byte, *failover.AppError) {

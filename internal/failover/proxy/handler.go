@@ -45,14 +45,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// What follows a chunked body on this connection is not believed.
 		w.Header()["Connection"] = []string{"close"}
 	}
-	body, refusal := readBody(w, r)
+	body, refusal := s.readBody(w, r)
 	if refusal != nil {
 		h.refuse(w, r, rt.op, *refusal)
 		return
 	}
+	defer body.Release()
 	answer := s.opts.Engine.Serve(r.Context(), &failover.Request{
 		Operation: rt.op, ChainName: rt.chain, Header: r.Header, Query: r.URL.RawQuery,
-		Body: failover.NewReplay(body), Received: received,
+		Body: body, Received: received,
 	})
 	copyAnswer(w, answer)
 }

@@ -35,6 +35,7 @@ type Server struct {
 	started time.Time
 
 	inFlight atomic.Int64
+	bodies   failover.Buffers
 	idle     chan struct{} // told, without waiting, when nothing is in flight
 }
 
