@@ -141,6 +141,10 @@ func (b *bench) scale(n int) int {
 }
 
 func (b *bench) measure(ctx context.Context) error {
+	// First, so that the others are idle meanwhile.
+	if err := b.api(ctx); err != nil {
+		return fmt.Errorf("watching the API: %w", err)
+	}
 	for _, t := range b.proxies() {
 		rss, anonymous, err := t.memory()
 		if err != nil {
@@ -148,9 +152,6 @@ func (b *bench) measure(ctx context.Context) error {
 		}
 		b.sample("RSS idle", "MiB", t.name, rss/1024)
 		b.sample("of it anonymous", "MiB", t.name, anonymous/1024)
-	}
-	if err := b.api(ctx); err != nil {
-		return fmt.Errorf("watching the API: %w", err)
 	}
 	for range b.opts.rounds {
 		for _, t := range append([]*target{b.direct}, b.proxies()...) {
