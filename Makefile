@@ -69,8 +69,8 @@ test-e2e: build ## Run the built sidecar with the official SDKs against simulate
 	cd test/e2e && KUBEBUILDER_ASSETS="$$(../../hack/envtest/assets.sh)" SIDECAR="$(CURDIR)/bin/sidecar" go test -race -count=1 ./...
 
 .PHONY: bench
-bench: build ## Compare the sidecar with a plain reverse proxy and with no proxy at all.
-	go run ./hack/bench -sidecar bin/sidecar
+bench: build ## Compare the sidecar with a plain reverse proxy, with nginx where it is installed, and with no proxy at all.
+	KUBEBUILDER_ASSETS="$$(hack/envtest/assets.sh)" go run ./hack/bench -sidecar bin/sidecar
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each.

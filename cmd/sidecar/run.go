@@ -6,8 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
+	"time"
 
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
@@ -56,9 +56,7 @@ func run(ctx, kill context.Context, o options, stderr io.Writer, ready func(app,
 	// The keys are looked at once, so that a missing one is told at the start
 	// and not by the first request.
 	_ = p.store.Load().Status()
-	// Checking chain files takes a few megabytes that are never needed again;
-	// a sidecar is paid for in every pod.
-	debug.FreeOSMemory()
+	giveBack()
 	log.Info("serving", "app", server.Addr(), "admin", server.AdminAddr(), "version", version)
 	if ready != nil {
 		ready(server.Addr(), server.AdminAddr())
@@ -68,12 +66,26 @@ func run(ctx, kill context.Context, o options, stderr io.Writer, ready func(app,
 	var children sync.WaitGroup
 	children.Go(func() { _ = control.Run(background) })
 	children.Go(func() { _ = p.notifier.Run(background) })
+	children.Go(func() { giveBackLater(background) })
 	err = server.Run(ctx, kill)
 	stop()
 	children.Wait()
 	p.provider.CloseIdle()
 	return err
 }
+
+// giveBackLater gives back what connecting to the cluster needed, once that is
+// done.
+func giveBackLater(ctx context.Context) {
+	select {
+	case <-time.After(connected):
+		giveBack()
+	case <-ctx.Done():
+	}
+}
+
+// connected is when the first lists and watches are surely over.
+const connected = 20 * time.Second
 
 // parts are what a sidecar is made of, without sockets.
 type parts struct {

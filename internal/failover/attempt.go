@@ -123,7 +123,8 @@ func (a *attempt) close() {
 // refusedByProvider reads an answer that is no success. Its status alone tells
 // most faults; what is to be the app's answer must have come whole.
 func (a *attempt) refusedByProvider() *fault {
-	body, err := a.readAll(maxErrorAnswer, errorBodyWait)
+	read, err := a.readAll(maxErrorAnswer, errorBodyWait)
+	body := read.Bytes
 	ev := Evidence{Status: a.resp.StatusCode, Header: a.resp.Header, Body: body}
 	if err != nil && Classify(ev).Action == Return {
 		ev = Evidence{Err: err}
@@ -132,42 +133,47 @@ func (a *attempt) refusedByProvider() *fault {
 }
 
 // readAll reads the body up to limit bytes, each read within the idle time and
-// the whole within the attempt's share of the walk's time.
-func (a *attempt) readAll(limit int64, idle time.Duration) ([]byte, error) {
-	defer a.wait()()
-	var buf bytes.Buffer
-	if n := a.resp.ContentLength; n > 0 && n <= limit {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := buf.ReadFrom(&timedReader{r: io.LimitReader(a.resp.Body, limit), attempt: a, idle: idle})
-	return buf.Bytes(), err
-}
-
-// timedReader gives every read of a body its own time.
-type timedReader struct {
-	r       io.Reader
-	attempt *attempt
-	idle    time.Duration
-}
-
-func (r *timedReader) Read(p []byte) (int, error) {
-	d, cause := r.attempt.limit(r.idle, errIdle, errResponse)
-	r.attempt.timer.next(d, cause)
-	return r.r.Read(p)
-}
-
-// wait books the time until the returned function is called as the provider's.
-func (a *attempt) wait() func() {
+// the whole within the attempt's share of the walk's time. The buffer is the
+// caller's to free, also after an error; one that is not freed costs no more
+// than its memory.
+func (a *attempt) readAll(limit int, idle time.Duration) (*Buffer, error) {
 	from := time.Now()
-	return func() { a.w.waited += time.Since(from) }
+	defer func() { a.w.waited += time.Since(from) }()
+	buffers := &a.w.engine.buffers
+	size := minUnknown
+	if n := a.resp.ContentLength; n >= 0 && n < int64(limit) {
+		size = int(n) + 1 // one more, to see the end without growing
+	}
+	b := buffers.Get(size)
+	for {
+		if len(b.Bytes) == cap(b.Bytes) {
+			larger := buffers.Get(2 * cap(b.Bytes))
+			larger.Bytes = append(larger.Bytes, b.Bytes...)
+			b.Free()
+			b = larger
+		}
+		a.timer.next(a.limit(idle, errIdle, errResponse))
+		n, err := a.resp.Body.Read(b.Bytes[len(b.Bytes):min(cap(b.Bytes), limit)])
+		b.Bytes = b.Bytes[:len(b.Bytes)+n]
+		switch {
+		case errors.Is(err, io.EOF), err == nil && len(b.Bytes) >= limit:
+			return b, nil
+		case err != nil:
+			return b, err
+		}
+	}
 }
+
+// minUnknown is the first buffer for an answer of unknown length.
+const minUnknown = 8 << 10
 
 // unary reads a whole answer, and commits it if it is one.
 func (a *attempt) unary() (*Answer, *fault) {
-	body, err := a.readAll(maxWhole, a.entry.cfg.Timeouts.Idle)
+	read, err := a.readAll(maxWhole, a.entry.cfg.Timeouts.Idle)
 	if err != nil {
 		return nil, a.fail(Evidence{Err: err, Header: a.resp.Header})
 	}
+	body := read.Bytes
 	if len(body) == maxWhole {
 		return a.streamLong(body)
 	}
@@ -189,6 +195,7 @@ func (a *attempt) unary() (*Answer, *fault) {
 	report := a.success(usage)
 	ans.body = &wholeBody{bytes: out, done: func(bool) {
 		a.close()
+		read.Free()
 		a.w.finishAnswered(report, Succeeded)
 	}}
 	return ans, nil
@@ -229,11 +236,11 @@ func isEventStream(h http.Header) bool {
 // stream reads until the first content, and commits there.
 func (a *attempt) stream() (*Answer, *fault) {
 	if !isEventStream(a.resp.Header) {
-		body, err := a.readAll(maxErrorAnswer, errorBodyWait)
+		read, err := a.readAll(maxErrorAnswer, errorBodyWait)
 		if err != nil {
 			return nil, a.fail(Evidence{Err: err})
 		}
-		return nil, a.fail(a.noAnswer(body))
+		return nil, a.fail(a.noAnswer(read.Bytes))
 	}
 	first := a.entry.cfg.Timeouts.FirstToken
 	if a.w.shape.Thinking {
@@ -242,9 +249,9 @@ func (a *attempt) stream() (*Answer, *fault) {
 	d, cause := a.limit(first-time.Since(a.started), errFirstToken, errFirstToken)
 	a.timer.next(d, cause)
 	b := newStreamBody(a)
-	done := a.wait()
+	from := time.Now()
 	ev := b.hold()
-	done()
+	a.w.waited += time.Since(from)
 	if ev != nil {
 		return nil, a.fail(*ev)
 	}

@@ -170,7 +170,14 @@ func FuzzPeek(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out := s.WithModel(body, model)
+		r, err := s.withModel(NewReplay(body), model).Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if model == s.Model && s.model[1] > 0 {
 			return
 		}

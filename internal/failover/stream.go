@@ -19,6 +19,7 @@ type streamBody struct {
 	out     []byte // what is ready for the app
 	report  RequestReport
 
+	busy      bool // the last read was filled
 	contented bool // the commit's content has come
 	ending    bool // the reason for the end has come
 	finished  bool // the terminal event has come
@@ -32,9 +33,13 @@ type streamBody struct {
 	until   time.Time // when the wait for the end of a complete answer's body is over
 }
 
-// readSize is what one read asks for. Tokens are small; a larger buffer would
-// only sit there while a stream is idle.
-const readSize = 4 << 10
+// What one read asks for: little at first, because tokens are small and a
+// larger buffer would only sit there while a stream is idle; more once a read
+// was filled.
+const (
+	readSmall = 1 << 10
+	readLarge = 4 << 10
+)
 
 // errLinger ends the wait for the end of a body whose answer is complete.
 var errLinger = errors.New("the answer is complete and its body does not end")
@@ -96,11 +101,16 @@ func (b *streamBody) kindOfGarbage() error {
 
 // read takes one read's worth of bytes from the provider.
 func (b *streamBody) read() error {
-	room, err := b.split.Space(readSize)
+	size := readSmall
+	if b.busy {
+		size = readLarge
+	}
+	room, err := b.split.Space(size)
 	if err != nil {
 		return err
 	}
 	n, err := b.attempt.resp.Body.Read(room)
+	b.busy = n == len(room)
 	b.split.Wrote(n)
 	if errors.Is(err, io.EOF) {
 		b.split.Close()

@@ -198,8 +198,8 @@ func (w *walk) plan(e *entry) (plan, bool) {
 		return w.translate(e, p)
 	}
 	p.body = w.req.Body
-	if p.model != "" && p.model != w.shape.Model {
-		p.body = NewReplay(w.shape.WithModel(w.req.Body.Bytes(), p.model))
+	if p.model != "" {
+		p.body = w.shape.withModel(w.req.Body, p.model)
 	}
 	return p, true
 }
@@ -216,6 +216,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 		t, err := w.engine.dialects.Translate(w.req.Operation.Dialect, to, w.req.Body.Bytes(),
 			TranslateOptions{Model: p.model, MaxTokensField: e.endpoint.MaxTokensField()})
 		if err == nil {
+			w.req.Body.Keep() // a translation may refer to it until the answer ends
 			p.op, p.translation, p.body = op, t, NewReplay(t.Body())
 			return p, true
 		}

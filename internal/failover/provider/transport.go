@@ -37,6 +37,9 @@ const (
 	idleTimeout         = 60 * time.Second
 	idlePerHost         = 256
 	maxResponseHeader   = 256 << 10
+	// A connection keeps this while a stream is open. It has room for a small
+	// request; the rest of a larger one is written past it.
+	writeBuffer = 2 << 10
 )
 
 // transport finds the transport of a host, or makes it. Transports are never
@@ -62,7 +65,7 @@ func (p *Provider) newTransport(connect time.Duration) *http.Transport {
 	}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dial,
-		TLSHandshakeTimeout: tlsHandshakeTimeout, IdleConnTimeout: idleTimeout, MaxIdleConnsPerHost: idlePerHost,
+		WriteBufferSize: writeBuffer, TLSHandshakeTimeout: tlsHandshakeTimeout, IdleConnTimeout: idleTimeout, MaxIdleConnsPerHost: idlePerHost,
 		MaxResponseHeaderBytes: maxResponseHeader, DisableCompression: true, ForceAttemptHTTP2: true,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}

@@ -16,22 +16,24 @@ import (
 
 // readBody reads a request's body whole, because it may have to be sent more
 // than once. An announced length gives a buffer of just that size.
-func readBody(w http.ResponseWriter, r *http.Request, h *hold) ([]byte, *failover.AppError) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, h *hold) (*failover.Replay, *failover.AppError) {
 	if r.ContentLength > maxBody {
 		return nil, tooLarge()
 	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(readBodyTimeout))
-	body, err := readAll(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength, h)
+	body, err := readAll(&s.bodies, http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength, h)
 	if err != nil {
 		return nil, badRead(err)
 	}
 	_ = rc.SetReadDeadline(time.Time{})
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
-		return body, nil
+		return failover.NewLoanedReplay(body), nil
 	case "gzip":
-		return inflate(body, h)
+		plain, refusal := inflate(body.Bytes, h)
+		body.Free()
+		return failover.NewReplay(plain), refusal
 	default:
 		return nil, &failover.AppError{
 			Status: http.StatusUnsupportedMediaType, Class: failover.InvalidRequest,
@@ -43,19 +45,21 @@ func readBody(w http.ResponseWriter, r *http.Request, h *hold) ([]byte, *failove
 // errFull refuses a body that there is no memory for.
 var errFull = errors.New("too much is held")
 
-func readAll(r io.Reader, length int64, h *hold) ([]byte, error) {
+func readAll(buffers *failover.Buffers, r io.Reader, length int64, h *hold) (*failover.Buffer, error) {
 	if length < 0 {
-		return io.ReadAll(heldReader{r, h})
+		b, err := io.ReadAll(heldReader{r, h})
+		return &failover.Buffer{Bytes: b}, err
 	}
 	if !h.take(length) {
 		return nil, errFull
 	}
-	body := make([]byte, length)
-	_, err := io.ReadFull(r, body)
-	if errors.Is(err, io.EOF) && length == 0 {
-		err = nil
+	body := buffers.Get(int(length))
+	body.Bytes = body.Bytes[:length]
+	if _, err := io.ReadFull(r, body.Bytes); err != nil && length > 0 {
+		body.Free()
+		return nil, err
 	}
-	return body, err
+	return body, nil
 }
 
 // heldReader accounts for what is read of a body of unknown length.

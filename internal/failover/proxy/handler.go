@@ -40,14 +40,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	hold := s.memory.hold()
 	defer hold.release()
-	body, refusal := readBody(w, r, hold)
+	body, refusal := s.readBody(w, r, hold)
 	if refusal != nil {
 		h.refuse(out, r, rt.op, *refusal)
 		return
 	}
+	defer body.Release()
 	answer := s.opts.Engine.Serve(r.Context(), &failover.Request{
 		Operation: rt.op, ChainName: rt.chain, Header: r.Header, Query: r.URL.RawQuery,
-		Body: failover.NewReplay(body), Received: received,
+		Body: body, Received: received,
 	})
 	hold.release() // nothing is sent again after the commit
 	out.copy(answer)

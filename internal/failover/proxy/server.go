@@ -40,6 +40,7 @@ type Server struct {
 
 	memory   memory
 	inFlight atomic.Int64
+	bodies   failover.Buffers
 	idle     chan struct{} // told, without waiting, when nothing is in flight
 }
 

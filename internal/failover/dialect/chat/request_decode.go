@@ -2,7 +2,6 @@ package chat
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -29,7 +28,7 @@ type requestDecoder struct {
 // DecodeRequest reads a request. The error is a *failover.IneligibleError
 // where no other dialect can carry it.
 func DecodeRequest(body []byte, notes *neutral.Notes) (*neutral.Request, error) {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return nil, errNotRequest
 	}
 	d := requestDecoder{notes: notes}

@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -22,7 +21,7 @@ type requestDecoder struct {
 // DecodeRequest reads a request. The error is a *failover.IneligibleError
 // where no other dialect can carry it.
 func DecodeRequest(body []byte, notes *neutral.Notes) (*neutral.Request, error) {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return nil, errNotRequest
 	}
 	d := requestDecoder{notes: notes}
