@@ -50,11 +50,11 @@ func TestWhatModelsAccept(t *testing.T) {
 		"claude-sonnet-4-5-20250929": {neutral.ReasoningBudget, true, true, true, true},
 		"claude-sonnet-4-20250514":   {neutral.ReasoningBudget, true, true, false, true},
 		"claude-3-5-haiku-20241022":  {neutral.ReasoningNone, true, true, false, false},
-		"gpt-4o-mini":                {neutral.ReasoningNone, true, true, true, false},
+		"gpt-4o-mini":                {neutral.ReasoningNone, true, false, true, false},
 		"gpt-5.2":                    {neutral.ReasoningEffort, true, false, true, true},
 		"gemini-2.5-flash":           {neutral.ReasoningBudget, true, true, true, true},
 		"gemini-3-pro":               {neutral.ReasoningEffort, true, true, true, false},
-		"llama-3.3-70b":              {neutral.ReasoningNone, true, true, true, false},
+		"llama-3.3-70b":              {neutral.ReasoningNone, true, false, true, false},
 	} {
 		c := Of(name)
 		if c.Reasoning != want.reasoning || c.ForcedTools != want.forced || c.Prefill != want.prefill || c.Schema != want.schema || c.ThinkingOff != want.off {

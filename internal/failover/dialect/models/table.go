@@ -15,7 +15,7 @@ var (
 	// sampling parameters, as all current ones do.
 	effort = neutral.Caps{Reasoning: neutral.ReasoningEffort, Schema: true, SystemTurns: true, Stop: true, MaxTokens: 128_000}
 	// free are models without known peculiarities.
-	free = neutral.Caps{Schema: true, Sampling: true, ForcedTools: true, Prefill: true, SystemTurns: true, Stop: true}
+	free = neutral.Caps{Schema: true, Sampling: true, ForcedTools: true, SystemTurns: true, Stop: true}
 )
 
 // with returns a copy that a function has changed.
@@ -43,12 +43,14 @@ var rows = []row{
 	{"claude*", neutral.Caps{Schema: true, Stop: true}},
 
 	{"o[1-9]*", neutral.Caps{Reasoning: neutral.ReasoningEffort, Schema: true, ForcedTools: true, SystemTurns: true}},
-	{"gpt-5*chat*", with(free, func(c *neutral.Caps) { c.Prefill = false })},
+	{"gpt-5*chat*", free},
 	{"gpt-[5-9]*", neutral.Caps{Reasoning: neutral.ReasoningEffort, ThinkingOff: true, Schema: true, ForcedTools: true, SystemTurns: true}},
 	{"gpt-oss*", with(free, func(c *neutral.Caps) { c.Reasoning = neutral.ReasoningEffort })},
 
-	{"gemini-2*", with(free, func(c *neutral.Caps) { c.Reasoning, c.ThinkingOff, c.SystemTurns = neutral.ReasoningBudget, true, false })},
-	{"gemini*", with(free, func(c *neutral.Caps) { c.Reasoning, c.SystemTurns = neutral.ReasoningEffort, false })},
+	{"gemini-2*", with(free, func(c *neutral.Caps) {
+		c.Reasoning, c.ThinkingOff, c.SystemTurns, c.Prefill = neutral.ReasoningBudget, true, false, true
+	})},
+	{"gemini*", with(free, func(c *neutral.Caps) { c.Reasoning, c.SystemTurns, c.Prefill = neutral.ReasoningEffort, false, true })},
 
 	{"*", free},
 }
