@@ -79,6 +79,8 @@ func (d *requestDecoder) member(name string, v failover.RawJSON) {
 		d.req.SerialCalls = string(v) == "false"
 	case "response_format":
 		d.format(v)
+	case "reasoning_effort":
+		d.req.Reasoning = neutral.Reasoning{Field: name, Level: neutral.LevelOf(v.Text())}
 	case "user":
 		d.user = v
 	case "safety_identifier":
@@ -111,8 +113,6 @@ func (d *requestDecoder) param(name string) *neutral.Param {
 		return &d.req.Count
 	case "logprobs":
 		return &d.req.Logprobs
-	case "reasoning_effort":
-		return &d.req.Effort
 	case "verbosity":
 		return &d.req.Verbosity
 	case "service_tier":
