@@ -52,10 +52,12 @@ func readOnly(maps io.Reader, file string) [][]byte {
 		if err != nil || to <= from {
 			continue
 		}
-		found = append(found, unsafe.Slice((*byte)(pointer(from)), to-from))
+		found = append(found, unsafe.Slice((*byte)(pointer(from)), to-from)) //nolint:gosec // a mapping of this process, for madvise alone
 	}
 	return found
 }
 
 // pointer is an address of the process as a pointer. It is never followed.
-func pointer(address uint64) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&address)) }
+func pointer(address uint64) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address)) //nolint:gosec // the kernel is the only one to use it
+}
