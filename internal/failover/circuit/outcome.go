@@ -26,6 +26,7 @@ func (s *scope) excuse(sl *slot) {
 func (s *scope) succeed(sl *slot, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.advance(now)
 	if sl.turn != s.turns {
 		s.end(sl, errExcluded)
 		return
@@ -53,11 +54,12 @@ func (s *scope) succeed(sl *slot, now time.Time) {
 func (s *scope) blame(sl *slot, v failover.Verdict, committed bool, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.advance(now)
 	strike := v.Strike && !s.sameEvent(sl, v, now)
 	current := sl.turn == s.turns
 	if committed {
 		s.ring.remove(sl.success)
-		strike = strike && s.closed(now)
+		strike = strike && s.admits(now)
 	} else {
 		strike = strike && current && sl.done != nil // a failed forced visit changes nothing
 	}
@@ -90,10 +92,9 @@ func (s *scope) sameEvent(sl *slot, v failover.Verdict, now time.Time) bool {
 	return false
 }
 
-// closed reports that nothing stands in the way but, at most, a gate. Requires
+// admits reports that nothing stands in the way but, at most, a gate. Requires
 // the lock.
-func (s *scope) closed(now time.Time) bool {
-	s.advance(now)
+func (s *scope) admits(now time.Time) bool {
 	return s.breaker.State() == gobreaker.StateClosed && !s.trial && !now.Before(s.heldUntil)
 }
 

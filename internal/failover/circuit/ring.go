@@ -10,6 +10,9 @@ import (
 // ringSize is how many finished outcomes the failure ratio looks back on.
 const ringSize = 10
 
+// ringRoom is how many are kept, so that those taken back leave no gap.
+const ringRoom = 3 * ringSize
+
 // ring remembers the last outcomes, the oldest first.
 type ring struct {
 	outcomes []outcome
@@ -24,7 +27,7 @@ type outcome struct {
 
 // push adds an outcome and returns its id.
 func (r *ring) push(failed bool, now time.Time) uint64 {
-	if len(r.outcomes) == ringSize {
+	if len(r.outcomes) == ringRoom {
 		r.outcomes = slices.Delete(r.outcomes, 0, 1)
 	}
 	r.last++
@@ -46,7 +49,7 @@ func (r *ring) clear() { r.outcomes = r.outcomes[:0] }
 // knows neither exactly.
 func (r *ring) trips(b failover.Breaker, now time.Time) bool {
 	all, failed := 0, 0
-	for _, o := range r.outcomes {
+	for _, o := range r.outcomes[max(0, len(r.outcomes)-ringSize):] {
 		if now.Sub(o.at) > b.Window {
 			continue
 		}

@@ -23,7 +23,7 @@ type scope struct {
 	// fresh breaker. What a visit from before the last turn has to say is about
 	// a time that is over: it neither heals nor strikes.
 	turns   uint64
-	tripped time.Time // when the breaker opened last
+	tripped time.Time // when the breaker opened; zero: it is not open
 	// heldUntil keeps the scope open like a tripped breaker where gobreaker
 	// cannot: after a failed trial, after a change of settings, and for a host
 	// whose models fail together.
@@ -74,6 +74,7 @@ func (s *scope) fresh() {
 		IsExcluded: func(err error) bool { return errors.Is(err, errExcluded) },
 	})
 	s.ring.clear()
+	s.tripped = time.Time{}
 	s.turn()
 }
 
@@ -153,6 +154,10 @@ func (s *scope) force(now time.Time) (slot, bool) {
 
 // advance applies what time alone has changed. Requires the lock.
 func (s *scope) advance(now time.Time) {
+	if !s.tripped.IsZero() && s.breaker.State() == gobreaker.StateHalfOpen {
+		s.tripped = time.Time{}
+		s.turn()
+	}
 	if !s.gateUntil.IsZero() && !now.Before(s.gateUntil) {
 		s.gateUntil, s.gated = time.Time{}, cause{}
 		// A breaker that is open by itself keeps its own time.
