@@ -82,6 +82,7 @@ func build(o options, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	p := &parts{metrics: metrics.New(version)}
+	p.metrics.Expect(notify.Events(), notify.Results())
 	p.provider = provider.New(provider.Options{SecretsDir: o.secretsDir, Getenv: o.getenv, OwnPorts: own})
 	p.notifier = notify.New(notify.Options{
 		Snapshot: func() *failover.Snapshot { return p.store.Load() },
