@@ -333,7 +333,8 @@ func (s *modelStory) answer() {
 	}
 	verdicts := []failover.Verdict{
 		success, success, success, success, success, overload, overload, cut, refusedBy, mistake, left,
-		unhinted, limitedFor(50 * time.Second), badKey, {Class: failover.Overloaded, Blame: failover.Entry, Strike: true, Hold: 7 * time.Second, RetryAfter: 7 * time.Second},
+		unhinted, limitedFor(50 * time.Second), badKey,
+		{Class: failover.Overloaded, Blame: failover.Entry, Strike: true, Hold: 7 * time.Second, RetryAfter: 7 * time.Second},
 	}
 	v := verdicts[s.rng.IntN(len(verdicts))]
 	p.permit.Done(v)

@@ -15,8 +15,13 @@ var (
 		dialect failover.Dialect
 		stream  string
 	}{
-		{failover.OpenAIChat, "false"}, {failover.OpenAIChat, "true"}, {failover.AnthropicMessages, "false"}, {failover.AnthropicMessages, "true"},
-		{failover.OpenAIResponses, "false"}, {failover.OpenAIResponses, "true"}, {failover.OpenAIEmbeddings, "false"},
+		{failover.OpenAIChat, "false"},
+		{failover.OpenAIChat, "true"},
+		{failover.AnthropicMessages, "false"},
+		{failover.AnthropicMessages, "true"},
+		{failover.OpenAIResponses, "false"},
+		{failover.OpenAIResponses, "true"},
+		{failover.OpenAIEmbeddings, "false"},
 	}
 	// faults are the reasons for which a provider is left for another.
 	faults = []failover.Class{

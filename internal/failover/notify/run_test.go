@@ -33,6 +33,7 @@ func (p *plant) Host() string                                                { r
 func (p *plant) Dialects() []failover.Dialect                                { return nil }
 func (p *plant) MaxTokensField() string                                      { return "" }
 func (p *plant) Credential() (failover.Credentials, error)                   { return failover.Credentials{}, nil }
+
 func (p *plant) Send(context.Context, failover.Call) (*http.Response, error) {
 	return nil, errors.New("nobody")
 }
