@@ -55,10 +55,13 @@ func (s *scope) blame(sl *slot, v failover.Verdict, committed bool, now time.Tim
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(now)
-	strike := v.Strike && !s.sameEvent(sl, v, now)
+	same := s.sameEvent(sl, v, now)
+	strike := v.Strike && !same
 	current := sl.turn == s.turns
 	if committed {
-		s.ring.remove(sl.success)
+		if !same {
+			s.ring.remove(sl.success)
+		}
 		strike = strike && s.admits(now)
 	} else {
 		strike = strike && current && sl.done != nil // a failed forced visit changes nothing
