@@ -107,6 +107,7 @@ func build(o options, log *slog.Logger) (*parts, error) {
 		Snapshot: func() *failover.Snapshot { return p.store.Load() },
 		Secret:   p.provider.Secret, SlackAPI: o.slackAPI, Log: log, Sent: p.metrics.Notified, Pod: o.pod,
 	})
+	p.metrics.Expect(notify.Events(), notify.Results())
 	observer := failover.Observers{p.metrics, p.notifier, failover.LogObserver(log)}
 	dialects := dialect.New()
 	p.store = failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: dialects, Endpoints: p.provider}, observer)
