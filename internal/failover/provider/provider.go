@@ -41,6 +41,8 @@ type Provider struct {
 	opts Options
 	salt [16]byte // of fingerprints: nobody can guess a key from one
 
+	buffers failover.Buffers // through which bodies go out
+
 	mu         sync.Mutex
 	transports map[transportKey]*http.Transport
 	secrets    map[failover.SecretRef]*secret

@@ -64,7 +64,7 @@ func (p *Provider) newTransport(connect time.Duration) *http.Transport {
 		dial = d.DialContext
 	}
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: dial,
+		Proxy: http.ProxyFromEnvironment, DialContext: lending(dial, &p.buffers),
 		WriteBufferSize: writeBuffer, TLSHandshakeTimeout: tlsHandshakeTimeout, IdleConnTimeout: idleTimeout, MaxIdleConnsPerHost: idlePerHost,
 		MaxResponseHeaderBytes: maxResponseHeader, DisableCompression: true, ForceAttemptHTTP2: true,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
