@@ -62,14 +62,15 @@ verify: generate manifests ## Fail if generated files are not up to date.
 .PHONY: test
 test: ## Run all tests, with a real kube-apiserver for the controller and the CRD.
 	KUBEBUILDER_ASSETS="$$(hack/envtest/assets.sh)" go test -race -shuffle=on $(PKGS)
+	go test -run '^TestOutages' ./internal/failover
 
 .PHONY: test-e2e
 test-e2e: build ## Run the built sidecar with the official SDKs against simulated providers.
 	cd test/e2e && KUBEBUILDER_ASSETS="$$(../../hack/envtest/assets.sh)" SIDECAR="$(CURDIR)/bin/sidecar" go test -race -count=1 ./...
 
 .PHONY: bench
-bench: build ## Compare the sidecar with a plain reverse proxy and with no proxy at all.
-	go run ./hack/bench -sidecar bin/sidecar
+bench: build ## Compare the sidecar with a plain reverse proxy, with nginx where it is installed, and with no proxy at all.
+	KUBEBUILDER_ASSETS="$$(hack/envtest/assets.sh)" go run ./hack/bench -sidecar bin/sidecar
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each.

@@ -19,6 +19,9 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonInvalid: the spec cannot be compiled; the message names the field.
 	ReasonInvalid = "Invalid"
+	// ReasonNotAccepted: no version of the chain was accepted yet, so that there
+	// is nothing to say of its references and providers.
+	ReasonNotAccepted = "NotAccepted"
 	// ReasonNotAllowed: the spec asks for a variable or a file that this
 	// sidecar was not started to give away (--allow-env, --secrets-dir).
 	ReasonNotAllowed = "NotAllowed"

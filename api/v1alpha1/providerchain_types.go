@@ -13,7 +13,7 @@ import (
 // +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.activeProvider`,description="The provider that answers now."
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether a provider can be used."
 // +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.conditions[?(@.type=="Ready")].lastTransitionTime`,description="How long Ready has had this value."
-// +kubebuilder:printcolumn:name="Providers",type=string,priority=1,JSONPath=`.spec.providers[*].name`,description="The providers in order of priority."
+// +kubebuilder:printcolumn:name="Providers",type=string,priority=1,JSONPath=`.status.order`,description="The providers in order of priority."
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ProviderChain struct {
 	metav1.TypeMeta `json:",inline"`
@@ -81,6 +81,12 @@ type ProviderChainStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	ActiveProvider string `json:"activeProvider,omitempty"`
+
+	// order names the providers in use in order of priority, such as
+	// "anthropic, openai".
+	// +optional
+	// +kubebuilder:validation:MaxLength=1200
+	Order string `json:"order,omitempty"`
 
 	// providers holds the state of each provider, in the order of the spec.
 	// +optional

@@ -19,69 +19,70 @@ func demo(ctx, kill context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	defer os.RemoveAll(dir)
-	getenv := os.Getenv
-	chain := demoChain("", "")
-	if os.Getenv("ANTHROPIC_API_KEY") == "" || os.Getenv("OPENAI_API_KEY") == "" {
-		openai, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		anthropic, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			openai.Close()
-			return err
-		}
-		pair, err := simulator.StartPair(openai, anthropic, simulator.Options{})
+	file := filepath.Join(dir, "chain.yaml")
+	getenv, simulated := os.Getenv, os.Getenv("ANTHROPIC_API_KEY") == "" || os.Getenv("OPENAI_API_KEY") == ""
+	if simulated {
+		getenv = simulatedKeys
+	}
+	args = append([]string{"--chain-file", file, "--admin-listen", "127.0.0.1:8090", "--log-format", "text"}, args...)
+	o, err := parseOptions("demo", args, getenv, stdout)
+	if err != nil {
+		return err
+	}
+	chain, outage := demoChain("", ""), ""
+	if simulated {
+		pair, err := simulatedPair()
 		if err != nil {
 			return err
 		}
 		defer pair.Close()
 		chain = demoChain(pair.Anthropic.URL(), pair.OpenAI.URL()+"/v1")
-		getenv = func(name string) string {
-			if name == "ANTHROPIC_API_KEY" || name == "OPENAI_API_KEY" {
-				return "simulated"
-			}
-			return os.Getenv(name)
-		}
-		fmt.Fprintf(stdout, demoHelp, pair.Anthropic.URL(), pair.Anthropic.URL())
-	} else {
-		fmt.Fprint(stdout, realHelp)
+		outage = fmt.Sprintf(demoOutage, pair.Anthropic.URL(), pair.Anthropic.URL())
 	}
-	file := filepath.Join(dir, "chain.yaml")
 	if err := os.WriteFile(file, []byte(chain), 0o600); err != nil {
 		return err
 	}
-	args = append([]string{"--chain-file", file, "--admin-listen", "127.0.0.1:8090", "--log-format", "text"}, args...)
-	o, err := parseOptions("demo", args, getenv, stderr)
-	if err != nil {
-		return err
-	}
-	return run(ctx, kill, o, stderr)
+	return run(ctx, kill, o, stderr, func(app, admin string) {
+		_, port, _ := net.SplitHostPort(app)
+		fmt.Fprintf(stdout, demoHelp, port, outage, admin)
+	})
 }
 
-const demoHelp = `No ANTHROPIC_API_KEY and OPENAI_API_KEY are set, so the providers are simulated.
+func simulatedKeys(name string) string {
+	if name == "ANTHROPIC_API_KEY" || name == "OPENAI_API_KEY" {
+		return "simulated"
+	}
+	return os.Getenv(name)
+}
 
-Ask (as often as you like; the header x-understudy-provider says who answered):
+func simulatedPair() (*simulator.Pair, error) {
+	openai, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	anthropic, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		openai.Close()
+		return nil, err
+	}
+	return simulator.StartPair(openai, anthropic, simulator.Options{})
+}
 
-  curl -is http://localhost:8089/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}]}'
+const demoHelp = `
+Ask (as often as you like; the header X-Understudy-Provider says who answered):
 
-Take the primary down, and ask again:
+  curl -is http://localhost:%s/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}]}'
 
-  curl -s %s/-/faults -d '{"provider":"anthropic","fault":"overloaded"}'
-
-Bring it back:    curl -s -X DELETE '%s/-/faults?provider=anthropic'
-Watch:            http://127.0.0.1:8090/
+%sWatch:            http://%s/
 End:              Ctrl-C
 
 `
 
-const realHelp = `Ask (the header x-understudy-provider says who answered):
+const demoOutage = `ANTHROPIC_API_KEY and OPENAI_API_KEY are not both set, so the providers are simulated. Take the primary down, and ask again:
 
-  curl -is http://localhost:8089/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","messages":[{"role":"user","content":"Hello"}]}'
+  curl -s %s/-/faults -d '{"provider":"anthropic","fault":"overloaded"}'
 
-Watch:  http://127.0.0.1:8090/
-End:    Ctrl-C
-
+Bring it back:    curl -s -X DELETE '%s/-/faults?provider=anthropic'
 `
 
 func demoChain(anthropicURL, openAIURL string) string {

@@ -28,7 +28,7 @@ const usage = `usage: sidecar COMMAND [flags]
   run       serve http://localhost:8089 from ProviderChains
   demo      run, with simulated providers unless API keys are set
   simulate  serve simulated providers alone
-  validate  check ProviderChain files, offline
+  validate  check ProviderChain files and folders, offline
   version   print the version
 
 "sidecar COMMAND -h" lists a command's flags.
@@ -75,11 +75,11 @@ func command(ctx, kill context.Context, args []string, stdout, stderr io.Writer)
 	}
 	switch name, rest := args[0], args[1:]; name {
 	case "run":
-		o, err := parseOptions("run", rest, os.Getenv, stderr)
+		o, err := parseOptions("run", rest, os.Getenv, stdout)
 		if err != nil {
 			return err
 		}
-		return run(ctx, kill, o, stderr)
+		return run(ctx, kill, o, stderr, nil)
 	case "demo":
 		return demo(ctx, kill, rest, stdout, stderr)
 	case "simulate":

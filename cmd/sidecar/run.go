@@ -6,8 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
+	"time"
 
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
@@ -26,17 +26,19 @@ import (
 // The order of the start: sockets first, because a port in use is the error
 // that a person sees most; then the chains, so that the first request finds
 // one; then everything that runs. The proxy is the parent: it ends last, and
-// nothing else that ends or fails takes it along.
-func run(ctx, kill context.Context, o options, stderr io.Writer) error {
+// nothing else that ends or fails takes it along. ready, where given, is told
+// both addresses once they are served.
+func run(ctx, kill context.Context, o options, stderr io.Writer, ready func(app, admin string)) error {
 	log := o.logger(stderr)
 	controller.LogTo(log)
+	maxHeld := limitMemory(memoryMax, log)
 	p, err := build(o, log)
 	if err != nil {
 		return err
 	}
 	server, err := proxy.Listen(proxy.Options{
 		Engine: p.engine, Store: p.store, Listen: o.listen, AdminListen: o.adminListen,
-		Metrics: p.metrics.Handler(), DrainTimeout: o.drainTimeout, Log: log, Version: version,
+		Metrics: p.metrics.Handler(), DrainTimeout: o.drainTimeout, MaxHeld: maxHeld, Log: log, Version: version,
 	})
 	if err != nil {
 		return err
@@ -51,21 +53,39 @@ func run(ctx, kill context.Context, o options, stderr io.Writer) error {
 		server.Close()
 		return err
 	}
-	// Checking chain files takes a few megabytes that are never needed again;
-	// a sidecar is paid for in every pod.
-	debug.FreeOSMemory()
+	// The keys are looked at once, so that a missing one is told at the start
+	// and not by the first request.
+	_ = p.store.Load().Status()
+	giveBack()
 	log.Info("serving", "app", server.Addr(), "admin", server.AdminAddr(), "version", version)
+	if ready != nil {
+		ready(server.Addr(), server.AdminAddr())
+	}
 
 	background, stop := context.WithCancel(context.Background())
 	var children sync.WaitGroup
 	children.Go(func() { _ = control.Run(background) })
 	children.Go(func() { _ = p.notifier.Run(background) })
+	children.Go(func() { giveBackLater(background) })
 	err = server.Run(ctx, kill)
 	stop()
 	children.Wait()
 	p.provider.CloseIdle()
 	return err
 }
+
+// giveBackLater gives back what connecting to the cluster needed, once that is
+// done.
+func giveBackLater(ctx context.Context) {
+	select {
+	case <-time.After(connected):
+		giveBack()
+	case <-ctx.Done():
+	}
+}
+
+// connected is when the first lists and watches are surely over.
+const connected = 20 * time.Second
 
 // parts are what a sidecar is made of, without sockets.
 type parts struct {
@@ -82,11 +102,12 @@ func build(o options, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	p := &parts{metrics: metrics.New(version)}
-	p.provider = provider.New(provider.Options{SecretsDir: o.secretsDir, Getenv: o.getenv, OwnPorts: own})
+	p.provider = provider.New(provider.Options{SecretsDir: o.secretsDir, Getenv: o.getenv, OwnPorts: own, Log: log})
 	p.notifier = notify.New(notify.Options{
 		Snapshot: func() *failover.Snapshot { return p.store.Load() },
 		Secret:   p.provider.Secret, SlackAPI: o.slackAPI, Log: log, Sent: p.metrics.Notified, Pod: o.pod,
 	})
+	p.metrics.Expect(notify.Events(), notify.Results())
 	observer := failover.Observers{p.metrics, p.notifier, failover.LogObserver(log)}
 	dialects := dialect.New()
 	p.store = failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: dialects, Endpoints: p.provider}, observer)
@@ -100,7 +121,7 @@ func ownPorts(addresses ...string) ([]string, error) {
 	for _, a := range addresses {
 		_, port, err := net.SplitHostPort(a)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not an address; write it as host:port, such as 127.0.0.1:8089", a)
+			return nil, fmt.Errorf("%q is not an address; write --listen and --admin-listen as host:port, such as 127.0.0.1:8089", a)
 		}
 		ports = append(ports, port)
 	}

@@ -16,6 +16,7 @@ type bench struct {
 	opts     options
 	provider target
 	direct   *target
+	nginx    *target // nil where it is not installed
 	plain    *target
 	sidecar  *target
 	dir      string
@@ -54,6 +55,9 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	if err := await("http://" + admin); err != nil {
 		return nil, err
 	}
+	if b.nginx, err = startNginx(ctx, dir, addr); err != nil {
+		return nil, err
+	}
 	b.sidecar, err = b.startSidecar(ctx, url)
 	return b, err
 }
@@ -79,28 +83,45 @@ spec:
 	if err := os.WriteFile(file, []byte(chain), 0o600); err != nil {
 		return nil, err
 	}
+	t, took, err := b.runSidecar(ctx, []string{"BENCH_KEY=bench"}, "--chain-file", file)
+	if err == nil {
+		b.sample("start to serving", "ms", "sidecar", float64(took.Milliseconds()))
+	}
+	return t, err
+}
+
+// runSidecar starts the binary and waits until it has a chain.
+func (b *bench) runSidecar(ctx context.Context, env []string, args ...string) (*target, time.Duration, error) {
 	front, admin := freeAddr(), freeAddr()
 	t := &target{name: "sidecar", client: newClient("http://" + front), admin: "http://" + admin}
 	from := time.Now()
 	var err error
-	t.cmd, err = start(ctx, "0", []string{"BENCH_KEY=bench"}, b.opts.sidecar, "run", "--chain-file", file, "--listen", front, "--admin-listen", admin, "--log-level", "error")
+	t.cmd, err = start(ctx, "0", env, b.opts.sidecar, append([]string{"run", "--listen", front, "--admin-listen", admin, "--log-level", "error"}, args...)...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := await("http://" + admin + "/readyz"); err != nil {
-		return nil, err
+		t.stop()
+		return nil, 0, err
 	}
-	b.sample("start to serving", "ms", "sidecar", float64(time.Since(from).Milliseconds()))
-	return t, nil
+	return t, time.Since(from), nil
 }
 
 func (b *bench) close() {
-	for _, t := range []*target{&b.provider, b.plain, b.sidecar} {
+	for _, t := range []*target{&b.provider, b.nginx, b.plain, b.sidecar} {
 		if t != nil {
 			t.stop()
 		}
 	}
 	os.RemoveAll(b.dir)
+}
+
+// proxies are the targets that are a process of their own.
+func (b *bench) proxies() []*target {
+	if b.nginx == nil {
+		return []*target{b.plain, b.sidecar}
+	}
+	return []*target{b.nginx, b.plain, b.sidecar}
 }
 
 // sample adds one figure.
@@ -120,7 +141,11 @@ func (b *bench) scale(n int) int {
 }
 
 func (b *bench) measure(ctx context.Context) error {
-	for _, t := range []*target{b.plain, b.sidecar} {
+	// First, so that the others are idle meanwhile.
+	if err := b.api(ctx); err != nil {
+		return fmt.Errorf("watching the API: %w", err)
+	}
+	for _, t := range b.proxies() {
 		rss, anonymous, err := t.memory()
 		if err != nil {
 			return err
@@ -129,7 +154,7 @@ func (b *bench) measure(ctx context.Context) error {
 		b.sample("of it anonymous", "MiB", t.name, anonymous/1024)
 	}
 	for range b.opts.rounds {
-		for _, t := range []*target{b.direct, b.plain, b.sidecar} {
+		for _, t := range append([]*target{b.direct}, b.proxies()...) {
 			if err := b.round(ctx, t); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
@@ -138,7 +163,7 @@ func (b *bench) measure(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, t := range []*target{b.plain, b.sidecar} {
+	for _, t := range b.proxies() {
 		if err := b.held(ctx, t); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
@@ -206,6 +231,9 @@ func (b *bench) perRequest(ctx context.Context, t *target, l load) error {
 		return err
 	}
 	b.sample("CPU per request, "+l.name, "µs", t.name, float64((after-before).Nanoseconds())/1000/float64(n))
+	if t.admin == "" {
+		return nil
+	}
 	later, err := t.mallocs()
 	b.sample("allocations per request, "+l.name, "", t.name, (later-mallocs)/float64(n))
 	return err
@@ -248,19 +276,29 @@ func (b *bench) held(ctx context.Context, t *target) error {
 // print writes the table.
 func (b *bench) print(w io.Writer) {
 	fmt.Fprintf(w, "%d rounds, %d cores, %s; medians [lowest, highest]\n\n", b.opts.rounds, runtime.NumCPU(), runtime.Version())
-	fmt.Fprintln(w, "| measure | direct | plain ReverseProxy | sidecar | sidecar ÷ plain |")
-	fmt.Fprintln(w, "|---|---|---|---|---|")
+	fmt.Fprintln(w, "| measure | direct | nginx | plain ReverseProxy | sidecar | ÷ plain | ÷ nginx |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
 	for _, r := range b.rows {
 		s := b.samples[r.measure]
-		ratio := ""
-		if len(s["plain"]) > 0 && len(s["sidecar"]) > 0 && median(s["plain"]) > 0 {
-			ratio = fmt.Sprintf("%.2f", median(s["sidecar"])/median(s["plain"]))
+		base := 0.0
+		if len(s["direct"]) > 0 {
+			base = median(s["direct"])
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", r.measure, cell(s["direct"], r.unit), cell(s["plain"], r.unit), cell(s["sidecar"], r.unit), ratio)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n", r.measure, cell(s["direct"], r.unit), cell(s["nginx"], r.unit),
+			cell(s["plain"], r.unit), cell(s["sidecar"], r.unit), ratio(s["sidecar"], s["plain"], base), ratio(s["sidecar"], s["nginx"], base))
 		if len(s["translated"]) > 0 {
-			fmt.Fprintf(w, "| %s, translated | | | %s | %.2f × same dialect |\n", r.measure, cell(s["translated"], r.unit), median(s["translated"])/median(s["sidecar"]))
+			fmt.Fprintf(w, "| %s, translated | | | | %s | %s × same dialect | |\n", r.measure, cell(s["translated"], r.unit), ratio(s["translated"], s["sidecar"], 0))
 		}
 	}
+}
+
+// ratio compares two medians by what they have above a base, which is the
+// direct way's where there is one: what a proxy adds.
+func ratio(a, b []float64, base float64) string {
+	if len(a) == 0 || len(b) == 0 || median(b) <= base {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", (median(a)-base)/(median(b)-base))
 }
 
 func cell(v []float64, unit string) string {

@@ -69,7 +69,7 @@ func (c *client) unary(ctx context.Context, body []byte, n, conns int) ([]time.D
 func (c *client) firstToken(ctx context.Context, n int) ([]time.Duration, error) {
 	return c.parallel(n, 1, func() (time.Duration, error) {
 		from := time.Now()
-		resp, err := c.request(ctx, chat(1024, true), map[string]string{"X-Tokens": "2"})
+		resp, err := c.request(ctx, chat(1024, true), map[string]string{"X-Stainless-Tokens": "2"})
 		if err != nil {
 			return 0, err
 		}
@@ -92,7 +92,7 @@ func (c *client) firstToken(ctx context.Context, n int) ([]time.Duration, error)
 // paced runs several streams of paced tokens at once.
 func (c *client) paced(ctx context.Context, streams, tokens int) error {
 	_, err := c.parallel(streams, streams, func() (time.Duration, error) {
-		resp, err := c.request(ctx, chat(1024, true), map[string]string{"X-Tokens": fmt.Sprint(tokens), "X-Pace": "5ms"})
+		resp, err := c.request(ctx, chat(1024, true), map[string]string{"X-Stainless-Tokens": fmt.Sprint(tokens), "X-Stainless-Pace": "5ms"})
 		if err != nil {
 			return 0, err
 		}
@@ -110,7 +110,7 @@ func (c *client) hold(ctx context.Context, n int) (func(), error) {
 	var mu sync.Mutex
 	var open []*http.Response
 	_, err := c.parallel(n, 64, func() (time.Duration, error) {
-		resp, err := c.request(ctx, chat(1024, true), map[string]string{"X-Tokens": "1", "X-Hold": "1"})
+		resp, err := c.request(ctx, chat(1024, true), map[string]string{"X-Stainless-Tokens": "1", "X-Stainless-Hold": "1"})
 		if err != nil {
 			return 0, err
 		}

@@ -1,5 +1,6 @@
 // Command bench compares, in one run, the sidecar with a minimal
-// httputil.ReverseProxy and with no proxy at all.
+// httputil.ReverseProxy, with nginx where that is installed, and with no proxy
+// at all. It also starts an API server, and measures a sidecar that watches it.
 //
 // The provider is a stand-in on loopback that answers at once, so that what is
 // left is the proxy's own. Each proxy runs alone in a process of its own,

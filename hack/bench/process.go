@@ -74,6 +74,9 @@ func (t *target) memory() (rss, anonymous float64, err error) {
 
 // mallocs is how many objects the process has allocated so far.
 func (t *target) mallocs() (float64, error) {
+	if t.admin == "" {
+		return 0, nil // not a Go program
+	}
 	resp, err := http.Get(t.admin + "/metrics")
 	if err != nil {
 		return 0, err

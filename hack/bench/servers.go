@@ -13,8 +13,9 @@ import (
 )
 
 // serveProvider is an OpenAI-like provider without any work in it. The request
-// says in headers what it wants: X-Tokens and X-Pace for a stream, X-Hold to
-// keep it open.
+// says in headers what it wants: X-Stainless-Tokens and X-Stainless-Pace for a stream, X-Stainless-Hold to
+// keep it open. Their names are of a kind that
+// the sidecar passes on.
 func serveProvider(addr string) error {
 	answer := `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"` +
 		strings.Repeat("word ", 180) + `","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":180,"total_tokens":190}}`
@@ -28,7 +29,7 @@ func serveProvider(addr string) error {
 	})
 	mux.HandleFunc("/v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-		if r.Header.Get("X-Tokens") == "" {
+		if r.Header.Get("X-Stainless-Tokens") == "" {
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, answer)
 			return
@@ -39,8 +40,8 @@ func serveProvider(addr string) error {
 }
 
 func serveStream(w http.ResponseWriter, r *http.Request) {
-	tokens, _ := strconv.Atoi(r.Header.Get("X-Tokens"))
-	pace, _ := time.ParseDuration(r.Header.Get("X-Pace"))
+	tokens, _ := strconv.Atoi(r.Header.Get("X-Stainless-Tokens"))
+	pace, _ := time.ParseDuration(r.Header.Get("X-Stainless-Pace"))
 	w.Header().Set("Content-Type", "text/event-stream")
 	rc := http.NewResponseController(w)
 	chunk := `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{%s},"logprobs":null,"finish_reason":%s}]}` + "\n\n"
@@ -52,7 +53,7 @@ func serveStream(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(pace)
 		}
 	}
-	if r.Header.Get("X-Hold") != "" {
+	if r.Header.Get("X-Stainless-Hold") != "" {
 		<-r.Context().Done()
 		return
 	}

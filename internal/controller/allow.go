@@ -1,7 +1,10 @@
 package controller
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,17 +21,21 @@ func (o *Options) allowed(cc failover.ChainConfig) error {
 		field := fmt.Sprintf("spec.providers[%d].auth", i)
 		switch {
 		case p.Auth.Env != "" && !slices.Contains(o.AllowEnv, p.Auth.Env):
-			return fmt.Errorf("%s.env: %q may not be used by a chain of the cluster; start the sidecar with --allow-env %[2]s, or use secretKeyRef", field, p.Auth.Env)
+			// The name is not repeated: a key that was written here by mistake
+			// looks like one.
+			return fmt.Errorf("%s.env (%s): this variable may not be used by a chain of the cluster; name it in the sidecar's --allow-env, or use secretKeyRef", field, p.Name)
 		case p.Auth.File != "" && !under(o.SecretsDir, p.Auth.File):
-			return fmt.Errorf("%s.file: %q does not lie under the sidecar's --secrets-dir; use secretKeyRef", field, p.Auth.File)
+			return fmt.Errorf("%s.file (%s): this path does not lie under the sidecar's --secrets-dir; use secretKeyRef", field, p.Name)
 		}
 	}
 	return nil
 }
 
 // under reports whether a file lies below a folder once symlinks are followed.
+// A file that is not there yet is judged by the nearest folder that is: the
+// chain is good, and its entry waits for the key.
 func under(dir, path string) bool {
-	if dir == "" {
+	if dir == "" || !filepath.IsAbs(path) {
 		return false
 	}
 	realDir, err := filepath.EvalSymlinks(dir)
@@ -36,9 +43,20 @@ func under(dir, path string) bool {
 		return false
 	}
 	realPath, err := filepath.EvalSymlinks(path)
+	for ; errors.Is(err, fs.ErrNotExist); realPath, err = filepath.EvalSymlinks(path) {
+		if slices.Contains(strings.Split(path, "/"), "..") || isLink(path) || path == "/" {
+			return false // it cannot be said where this will lead
+		}
+		path = filepath.Dir(path)
+	}
 	if err != nil {
 		return false
 	}
 	rel, err := filepath.Rel(realDir, realPath)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }

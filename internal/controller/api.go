@@ -38,6 +38,9 @@ type watcher struct {
 	scheme *runtime.Scheme
 	log    *slog.Logger
 
+	memory memory // of the status writes; the reporter's alone
+	watch  watchLog
+
 	mu      sync.Mutex
 	object  *v1alpha1.ProviderChain // as it was seen last; nil: never, or deleted
 	handled handled
@@ -75,16 +78,19 @@ func newWatchers(o Options, m *merger) ([]*watcher, error) {
 		return nil, err
 	}
 	var all []*watcher
-	for _, name := range o.Chains {
-		w := &watcher{opts: o, name: name, merger: m, rest: cfg, scheme: scheme, log: o.Log.With("chain", name)}
-		w.restore()
+	for _, name := range m.named {
+		w := &watcher{opts: o, name: name, merger: m, scheme: scheme, log: o.Log.With("chain", name)}
+		w.watch.log, w.watch.namespace = w.log, o.Namespace
+		w.rest = rest.CopyConfig(cfg)
+		w.rest.Wrap(w.watch.around)
+		w.restore(m)
 		all = append(all, w)
 	}
 	return all, nil
 }
 
 // restore applies the last good object from disk.
-func (w *watcher) restore() {
+func (w *watcher) restore(to sink) {
 	pc, err := loadLastGood(w.opts.LastGoodDir, w.opts.Namespace, w.name)
 	if err != nil {
 		w.log.Warn("the last good chain is not used", "error", err.Error())
@@ -97,7 +103,7 @@ func (w *watcher) restore() {
 		err = w.opts.allowed(cc)
 	}
 	if err == nil {
-		err = w.merger.offer(cc)
+		err = to.offer(cc)
 	}
 	if err != nil {
 		w.log.Warn("the last good chain is not used", "error", err.Error())
@@ -148,7 +154,13 @@ func (w *watcher) follow(ctx context.Context) error {
 		return fmt.Errorf("make the controller: %w", err)
 	}
 	reporter := &reporter{watcher: w, client: mgr.GetClient(), live: mgr.GetAPIReader()}
-	if err := mgr.Add(manager.RunnableFunc(reporter.run)); err != nil {
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		// The cache is filled by now.
+		if err := w.missing(ctx, mgr.GetClient()); err != nil {
+			return err
+		}
+		return reporter.run(ctx)
+	})); err != nil {
 		return fmt.Errorf("add the status reporter: %w", err)
 	}
 	return mgr.Start(ctx)
@@ -169,7 +181,8 @@ func (w *watcher) manager() (ctrl.Manager, error) {
 		HealthProbeBindAddress:  "0",
 		GracefulShutdownTimeout: new(time.Second),
 		Cache: cache.Options{
-			DefaultNamespaces: map[string]cache.Config{w.opts.Namespace: {}},
+			DefaultWatchErrorHandler: w.watch.failed,
+			DefaultNamespaces:        map[string]cache.Config{w.opts.Namespace: {}},
 			ByObject: map[client.Object]cache.ByObject{&v1alpha1.ProviderChain{}: {
 				Field:     fields.OneTermEqualSelector("metadata.name", w.name),
 				Transform: cache.TransformStripManagedFields(),
@@ -201,7 +214,22 @@ func (w *watcher) reconcile(ctx context.Context, c client.Client, req reconcile.
 	if w.known(&pc) {
 		return nil
 	}
-	w.take(&pc)
+	return w.take(ctx, &pc)
+}
+
+// missing tells of an object that is not there when the watch begins, which no
+// event will tell of: it was deleted while nobody looked, or never made.
+func (w *watcher) missing(ctx context.Context, c client.Client) error {
+	var pc v1alpha1.ProviderChain
+	err := c.Get(ctx, client.ObjectKey{Namespace: w.opts.Namespace, Name: w.name}, &pc)
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	if w.see(nil); w.opts.Store.Load().Chain(w.name) != nil {
+		w.merger.gone(w.name, sourceAPI)
+		return nil
+	}
+	w.log.Warn("the cluster has no ProviderChain of this name; create it, or correct --chain or --namespace", "namespace", w.opts.Namespace)
 	return nil
 }
 
@@ -224,8 +252,8 @@ func (w *watcher) known(pc *v1alpha1.ProviderChain) bool {
 	return w.handled.uid == string(pc.UID) && w.handled.generation == pc.Generation
 }
 
-// take tries to put a version into use.
-func (w *watcher) take(pc *v1alpha1.ProviderChain) {
+// take tries to put a version into use. An error says that it was not tried.
+func (w *watcher) take(ctx context.Context, pc *v1alpha1.ProviderChain) error {
 	h := handled{uid: string(pc.UID), generation: pc.Generation}
 	cc, err := Translate(pc, sourceAPI)
 	if err == nil {
@@ -234,20 +262,24 @@ func (w *watcher) take(pc *v1alpha1.ProviderChain) {
 		}
 	}
 	if err == nil {
-		err = w.merger.offer(cc)
+		err = handover{ctx, w.merger}.offer(cc)
 	} else {
 		w.merger.report(w.name, sourceAPI, err)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	h.err = err
 	w.mu.Lock()
 	w.handled = h
 	w.mu.Unlock()
 	if err != nil {
-		return
+		return nil // it will not get better by itself
 	}
 	if err := saveLastGood(w.opts.LastGoodDir, pc, time.Now()); err != nil {
 		w.log.Warn("the chain is in use but was not saved for a restart", "error", err.Error())
 	}
+	return nil
 }
 
 // version returns what is known of the object now.

@@ -2,12 +2,14 @@ package controller
 
 import (
 	"context"
-	"net/http"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,7 +25,26 @@ type cluster struct {
 	t      *testing.T
 	client client.Client
 	store  *failover.Store
-	events chan string // chain, source, result
+	events chan string // source, result
+	log    *journal
+}
+
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 func apiClient(t *testing.T) client.Client {
@@ -32,7 +53,10 @@ func apiClient(t *testing.T) client.Client {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.New(envCfg, client.Options{Scheme: scheme})
+	if err := rbacv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(server.cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,18 +65,17 @@ func apiClient(t *testing.T) client.Client {
 
 func startCluster(t *testing.T, chain, lastGood string) *cluster {
 	t.Helper()
-	return startBehind(t, envCfg, chain, lastGood)
+	return startWith(t, server.cfg, Options{Chains: []string{chain}, LastGoodDir: lastGood})
 }
 
-// startBehind starts a controller that reaches the API server in its own way.
-func startBehind(t *testing.T, cfg *rest.Config, chain, lastGood string) *cluster {
+// startWith starts a controller that reaches the API server in its own way.
+func startWith(t *testing.T, cfg *rest.Config, o Options) *cluster {
 	t.Helper()
-	c := &cluster{t: t, client: apiClient(t), store: newStore(), events: make(chan string, 100)}
-	control, err := New(Options{
-		Store: c.store, Chains: []string{chain}, Namespace: "default", LastGoodDir: lastGood, Log: discard(),
-		RESTConfig: func() (*rest.Config, error) { return cfg, nil },
-		Reloaded:   func(_, source, result string) { c.events <- source + " " + result },
-	})
+	c := &cluster{t: t, client: apiClient(t), store: newStore(), events: make(chan string, 100), log: &journal{}}
+	o.Store, o.Namespace, o.Log = c.store, "default", slog.New(slog.NewTextHandler(c.log, nil))
+	o.RESTConfig = func() (*rest.Config, error) { return cfg, nil }
+	o.Reloaded = func(_, source, result string) { c.events <- source + " " + result }
+	control, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +85,6 @@ func startBehind(t *testing.T, cfg *rest.Config, chain, lastGood string) *cluste
 	t.Cleanup(func() {
 		stop()
 		running.Wait()
-		http.DefaultClient.CloseIdleConnections()
 	})
 	return c
 }
@@ -78,7 +100,22 @@ func (c *cluster) await(want string) {
 				return
 			}
 		case <-deadline:
-			c.t.Fatalf("waited in vain for %q", want)
+			c.t.Fatalf("waited in vain for %q; the log is\n%s", want, c.log)
+		}
+	}
+}
+
+// says waits until the log holds a text.
+func (c *cluster) says(want string) {
+	c.t.Helper()
+	deadline := time.After(60 * time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(c.log.String(), want) {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			c.t.Fatalf("the log does not say %q:\n%s", want, c.log)
 		}
 	}
 }
@@ -114,6 +151,7 @@ func (c *cluster) update(name string, change func(*v1alpha1.ProviderChain)) {
 }
 
 func TestTheSnapshotFollowsTheObject(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, "follow", t.TempDir())
 	if err := c.client.Create(t.Context(), object("follow", "one", "missing")); err != nil {
 		t.Fatal(err)
@@ -163,8 +201,9 @@ func (c *cluster) condition(name string, generation int64, kind string, status m
 }
 
 func TestTheStatusSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, "status", "")
-	if err := c.client.Create(t.Context(), object("status", "missing", "one")); err != nil {
+	if err := c.client.Create(t.Context(), object("status", "unmounted", "one")); err != nil {
 		t.Fatal(err)
 	}
 	c.await("api applied")
@@ -182,38 +221,101 @@ func TestTheStatusSaysWhatIsMissing(t *testing.T) {
 
 func TestWithoutTheAPIServerTheLastGoodChainServes(t *testing.T) {
 	dir := t.TempDir()
-	way := newRoad(t)
-	first := startBehind(t, way.config(), "stable", dir)
+	first := startCluster(t, "stable", dir)
 	if err := first.client.Create(t.Context(), object("stable", "one")); err != nil {
 		t.Fatal(err)
 	}
 	first.await("api applied")
 	first.condition("stable", 1, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
 
-	way.cut()
-	expect(t, first.store, "stable: one")
-	second := startBehind(t, way.config(), "stable", dir) // starts while it is away
+	if err := server.kill(); err != nil {
+		t.Fatal(err)
+	}
+	second := startCluster(t, "stable", dir) // starts while it is away
 	second.await("cache applied")
+	file := filepath.Join(t.TempDir(), "chain.yaml")
+	write(t, file, chainYAML("stable", "of-the-file"))
+	third := startWith(t, server.cfg, Options{Chains: []string{"stable"}, Files: []string{file}, LastGoodDir: t.TempDir()})
+	for _, c := range []*cluster{first, second, third} {
+		c.says("the API server cannot be reached")
+	}
+	expect(t, first.store, "stable: one")
 	expect(t, second.store, "stable: one")
+	expect(t, third.store, "stable: of-the-file")
 	if got := second.store.Load().Chains()[0].Config.Source; got != sourceCache {
 		t.Errorf("the chain comes from %q", got)
 	}
-	way.mend()
+
+	if err := server.restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	second.await("api applied")
+	third.await("api applied")
+	expect(t, third.store, "stable: one")
 	second.update("stable", func(pc *v1alpha1.ProviderChain) { pc.Spec.Providers = list("two") })
-	second.await("api applied")
-	first.await("api applied")
-	expect(t, second.store, "stable: two")
-	expect(t, first.store, "stable: two")
+	for _, c := range []*cluster{first, second, third} {
+		c.await("api applied")
+		expect(t, c.store, "stable: two")
+		c.says("the cluster is followed again")
+	}
 }
 
-func TestADamagedLastGoodChainIsLeftOut(t *testing.T) {
+func TestAChainFollowsItsNameAndNotItsIdentity(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, "again", "")
+	c.says("the cluster has no ProviderChain of this name")
+	if err := c.client.Create(t.Context(), object("again", "one")); err != nil {
+		t.Fatal(err)
+	}
+	c.await("api applied")
+	c.condition("again", 1, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
+	if err := c.client.Delete(t.Context(), object("again")); err != nil {
+		t.Fatal(err)
+	}
+	c.await("api deleted")
+	if err := c.client.Create(t.Context(), object("again", "two")); err != nil {
+		t.Fatal(err)
+	}
+	c.await("api applied")
+	expect(t, c.store, "again: two")
+	c.condition("again", 1, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
+}
+
+func TestAGenerationThatDoesNotCompileLeavesTheFormerOne(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	write(t, lastGoodPath(dir, "default", "x"), `{"chain":`)
-	if _, err := loadLastGood(dir, "default", "x"); err == nil || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("loading gave %v", err)
+	c := startCluster(t, "refused", dir)
+	bad := object("refused", "one")
+	bad.Spec.Providers[0].BaseURL = "https://refused.example.com"
+	if err := c.client.Create(t.Context(), bad); err != nil {
+		t.Fatal(err)
 	}
-	if pc, err := loadLastGood(dir, "default", "never"); pc != nil || err != nil {
-		t.Errorf("a chain that was never saved gave %v, %v", pc, err)
+	c.await("api rejected")
+	c.condition("refused", 1, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonInvalid)
+	c.condition("refused", 1, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotAccepted)
+	c.condition("refused", 1, v1alpha1.ConditionResolvedRefs, metav1.ConditionUnknown, v1alpha1.ReasonNotAccepted)
+
+	c.update("refused", func(pc *v1alpha1.ProviderChain) { pc.Spec.Providers = list("two") })
+	c.await("api applied")
+	c.update("refused", func(pc *v1alpha1.ProviderChain) { pc.Spec.Providers[0].BaseURL = "https://refused.example.com" })
+	c.await("api rejected")
+	expect(t, c.store, "refused: two")
+	c.condition("refused", 3, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonInvalid)
+	c.condition("refused", 3, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonProviderAvailable)
+	if kept, err := loadLastGood(dir, "default", "refused"); err != nil || kept.Generation != 2 {
+		t.Errorf("on the disk is %+v, %v, want generation 2", kept, err)
 	}
+}
+
+func TestSeveralChainsOfWhichOneIsNamedTwice(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, server.cfg, Options{Chains: []string{"second", "first", "second"}})
+	for _, name := range []string{"first", "second"} {
+		if err := c.client.Create(t.Context(), object(name, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.await("api applied")
+	c.await("api applied")
+	expect(t, c.store, "second: second", "first: first")
 }

@@ -5,7 +5,9 @@
 // last good one on disk, which wins over a file; a file's chain with another
 // name is served beside. A version that does not compile, and a deletion,
 // leave what is served as it is and are said aloud: neither may become an
-// outage. One owner, the merger, applies the result to the store.
+// outage. One goroutine, the merger's, applies the result to the store; what
+// takes time (files, the network, the disk) is done before or after by the
+// goroutine of each source.
 //
 //	files   poll -> schema -> Translate -> merger -> Store.Apply
 //	API     watch -> Translate -> allowed -> merger -> Store.Apply -> last good
@@ -63,41 +65,44 @@ type Controller struct {
 // error, since somebody is there to read it; later it would be kept out and
 // reported.
 func New(o Options) (*Controller, error) {
-	c := &Controller{opts: o, merger: newMerger(o)}
-	files, err := newFiles(o.Files, c.merger, o.Log)
-	if err != nil {
+	m := newMerger(o)
+	c := &Controller{opts: o, merger: m, files: newFiles(o.Files, o.Log, m.report)}
+	if err := c.files.start(m); err != nil {
 		return nil, err
 	}
-	c.files = files
 	if len(o.Chains) > 0 {
-		if c.api, err = newWatchers(o, c.merger); err != nil {
+		var err error
+		if c.api, err = newWatchers(o, m); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// pollInterval is how soon a changed file is noticed.
-const pollInterval = 500 * time.Millisecond
-
 // Run watches until ctx ends, and returns nothing else.
 func (c *Controller) Run(ctx context.Context) error {
 	var children sync.WaitGroup
+	children.Go(func() { c.merger.run(ctx) })
 	for _, w := range c.api {
 		children.Go(func() { w.run(ctx) })
 	}
+	c.pollFiles(ctx)
+	children.Wait()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil
+	}
+	return ctx.Err()
+}
+
+func (c *Controller) pollFiles(ctx context.Context) {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			c.files.poll()
+			c.files.poll(handover{ctx, c.merger})
 		case <-ctx.Done():
-			children.Wait()
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return nil
-			}
-			return ctx.Err()
+			return
 		}
 	}
 }

@@ -60,12 +60,12 @@ func TestAChangedFileIsServedAndABadOneIsNot(t *testing.T) {
 	expect(t, store, "a: one two")
 
 	write(t, path, chainYAML("a", "two")+"---\n"+chainYAML("b", "three"))
-	c.files.poll()
+	c.files.poll(c.merger)
 	expect(t, store, "a: two", "b: three")
 
 	write(t, path, strings.Replace(chainYAML("a", "one"), "type: OpenAI", "type: Nonsense", 1))
-	c.files.poll()
-	c.files.poll()
+	c.files.poll(c.merger)
+	c.files.poll(c.merger)
 	expect(t, store, "a: two", "b: three")
 	if len(*rejected) != 1 || !strings.Contains((*rejected)[0], "type") {
 		t.Errorf("rejections %q, want one that names the field", *rejected)
@@ -74,10 +74,12 @@ func TestAChangedFileIsServedAndABadOneIsNot(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	c.files.poll()
+	c.files.poll(c.merger)
 	expect(t, store, "a: two", "b: three")
 	write(t, path, chainYAML("a", "one"))
-	c.files.poll()
+	c.files.poll(c.merger)
+	expect(t, store, "a: two", "b: three") // a new file may be half written
+	c.files.poll(c.merger)
 	expect(t, store, "a: one", "b: three") // b was removed from the file, and a removal is no outage
 }
 
@@ -103,7 +105,7 @@ func TestAConfigMapsSymlinkSwapIsSeen(t *testing.T) {
 	c, store, _ := fileController(t, dir)
 	expect(t, store, "a: one")
 	version("..2", chainYAML("a", "two"))
-	c.files.poll()
+	c.files.poll(c.merger)
 	expect(t, store, "a: two")
 }
 
@@ -124,6 +126,138 @@ func TestABadStartSaysWhatToDo(t *testing.T) {
 	if _, err := New(Options{Store: newStore(), Files: []string{filepath.Join(dir, "nowhere")}, Log: discard()}); err == nil {
 		t.Error("a missing file was accepted")
 	}
+}
+
+func TestAFileThatIsBeingWrittenIsReadWhenItIsWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chain.yaml")
+	write(t, path, chainYAML("a", "one", "two"))
+	c, store, rejected := fileController(t, path)
+	inPlace := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.files.poll(c.merger)
+	}
+	whole := chainYAML("a", "three", "four")
+	inPlace("")
+	inPlace(whole[:len(whole)/2])
+	inPlace(chainYAML("a", "three")) // valid, and yet not all
+	inPlace(whole)
+	expect(t, store, "a: one two")
+	c.files.poll(c.merger)
+	expect(t, store, "a: three four")
+	if len(*rejected) != 0 {
+		t.Errorf("rejections %q of a file that was not finished", *rejected)
+	}
+}
+
+func TestAFileThatCannotBeUsedIsReportedOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(path string) error
+		want  string
+	}{
+		"empty":    {func(p string) error { return os.WriteFile(p, nil, 0o600) }, "holds no ProviderChain"},
+		"comments": {func(p string) error { return os.WriteFile(p, []byte("# later\n---\n"), 0o600) }, "holds no ProviderChain"},
+		"huge":     {func(p string) error { return os.Truncate(p, 1<<40) }, "larger than 1024 KiB"},
+		"refused": {func(p string) error {
+			return os.WriteFile(p, []byte(strings.Replace(chainYAML("a", "x"), "model: m", "baseURL: https://refused.example.com", 1)), 0o600)
+		}, "this one is refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "chain.yaml")
+			write(t, path, chainYAML("a", "one"))
+			c, store, rejected := fileController(t, path)
+			if err := tc.spoil(path); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				c.files.poll(c.merger)
+			}
+			expect(t, store, "a: one")
+			if len(*rejected) != 1 || !strings.Contains((*rejected)[0], tc.want) {
+				t.Errorf("rejections %q, want one that says %q", *rejected, tc.want)
+			}
+			if _, err := New(Options{Store: newStore(), Files: []string{path}, Log: discard()}); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("a start with it gave %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestAFolderMayHoldFoldersAndLinksToNowhere(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), chainYAML("a", "one"))
+	if err := os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c, store, rejected := fileController(t, dir)
+	if err := os.Symlink("folder.yaml", filepath.Join(dir, "link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "lost.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		c.files.poll(c.merger)
+	}
+	expect(t, store, "a: one")
+	if len(*rejected) != 1 || !strings.Contains((*rejected)[0], "directory") {
+		t.Errorf("rejections %q, want one, of the link to a folder", *rejected)
+	}
+}
+
+func TestTwoFilesWithOneChainDoNotReplaceEachOther(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "1.yaml"), filepath.Join(dir, "2.yaml")
+	write(t, first, chainYAML("a", "one"))
+	write(t, second, chainYAML("b", "two"))
+	c, store, rejected := fileController(t, dir)
+	write(t, second, chainYAML("a", "other")+"---\n"+chainYAML("b", "three"))
+	c.files.poll(c.merger)
+	expect(t, store, "a: one", "b: three")
+	if len(*rejected) != 1 || !strings.Contains((*rejected)[0], first) {
+		t.Errorf("rejections %q, want one that names the other file", *rejected)
+	}
+	// The chain moves: as soon as the first file lets go, the second has it.
+	write(t, first, chainYAML("c", "four"))
+	for range 3 {
+		c.files.poll(c.merger)
+	}
+	expect(t, store, "a: other", "b: three", "c: four")
+	// A file that is given another name brings its chains along.
+	if err := os.Rename(second, filepath.Join(dir, "3.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "3.yaml"), chainYAML("a", "last"))
+	for range 3 {
+		c.files.poll(c.merger)
+	}
+	expect(t, store, "a: last", "b: three", "c: four")
+	if len(*rejected) != 1 {
+		t.Errorf("rejections %q, want no more", *rejected)
+	}
+}
+
+func TestAChainInTwoNamespacesIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chain.yaml")
+	write(t, path, chainYAML("a, namespace: x", "one")+"---\n"+chainYAML("a, namespace: z", "two"))
+	_, err := New(Options{Store: newStore(), Files: []string{path}, Log: discard()})
+	if err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("the file gave %v", err)
+	}
+}
+
+func TestAChainThatGetsAnotherNameTakesEffect(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chain.yaml")
+	write(t, path, chainYAML("a", "one"))
+	c, store, _ := fileController(t, path)
+	write(t, path, chainYAML("c", "two"))
+	c.files.poll(c.merger)
+	expect(t, store, "c: two", "a: one") // who names none gets c; a is served on under its name
+	write(t, path, chainYAML("a", "three"))
+	c.files.poll(c.merger)
+	expect(t, store, "a: three", "c: two")
 }
 
 func TestTheStrongestSourceWins(t *testing.T) {

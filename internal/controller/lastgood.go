@@ -26,7 +26,8 @@ func lastGoodPath(dir, namespace, name string) string {
 	return filepath.Join(dir, namespace+"_"+name+".json")
 }
 
-// saveLastGood writes the object in one step: a crash leaves the former file.
+// saveLastGood writes the object in one step: a crash, of the node too, leaves
+// the former file or the new one.
 func saveLastGood(dir string, pc *v1alpha1.ProviderChain, now time.Time) error {
 	if dir == "" {
 		return nil
@@ -37,15 +38,33 @@ func saveLastGood(dir string, pc *v1alpha1.ProviderChain, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("encode the last good chain: %w", err)
 	}
-	path := lastGoodPath(dir, pc.Namespace, pc.Name)
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return fmt.Errorf("save the last good chain: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := replaceFile(lastGoodPath(dir, pc.Namespace, pc.Name), data); err != nil {
 		return fmt.Errorf("save the last good chain: %w", err)
 	}
 	return nil
+}
+
+// replaceFile swaps a file's content, on the disk before it returns.
+func replaceFile(path string, data []byte) error {
+	tmp := path + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(tmp)
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		_ = os.Remove(tmp)
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // loadLastGood reads it back; nil without an error where there is none.
@@ -62,7 +81,7 @@ func loadLastGood(dir, namespace, name string) (*v1alpha1.ProviderChain, error) 
 	}
 	var kept lastGood
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return nil, fmt.Errorf("the last good chain on disk is damaged: %w", err)
+		return nil, fmt.Errorf("the last good chain on disk is damaged; it is written anew with the next version: %w", err)
 	}
 	if kept.Chain.Name != name || kept.Chain.Namespace != namespace {
 		return nil, fmt.Errorf("the last good chain on disk is of %s/%s", kept.Chain.Namespace, kept.Chain.Name)

@@ -9,19 +9,15 @@ import (
 	"os"
 	"testing"
 
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"go.uber.org/goleak"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/circuit"
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
 )
 
-// env is one real API server for the package.
-var (
-	env    *envtest.Environment
-	envCfg *rest.Config
-)
+// server is one real API server for the package.
+var server *apiServer
 
 func TestMain(m *testing.M) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
@@ -29,15 +25,18 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	LogTo(discard())
-	env = &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd"}, ErrorIfCRDPathMissing: true}
 	var err error
-	if envCfg, err = env.Start(); err != nil {
+	if server, err = startAPIServer(); err != nil {
 		fmt.Fprintln(os.Stderr, "the API server did not start:", err)
 		os.Exit(1)
 	}
 	code := m.Run()
-	if err := env.Stop(); err != nil {
+	if err := server.close(); err != nil {
 		fmt.Fprintln(os.Stderr, "the API server did not stop:", err)
+		code = 1
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 		code = 1
 	}
 	os.Exit(code)
@@ -63,6 +62,9 @@ func (e endpoint) Send(context.Context, failover.Call) (*http.Response, error) {
 }
 
 func (e endpoint) Credential() (failover.Credentials, error) {
+	if e.cfg.Auth.Key == "unmounted" {
+		return failover.Credentials{}, fmt.Errorf(`key "unmounted" of Secret "llm-keys": %w`, failover.ErrSecretNotMounted)
+	}
 	if e.cfg.Auth.Key == "missing" {
 		return failover.Credentials{}, errors.New(`key "missing" of Secret "llm-keys": is not there`)
 	}

@@ -2,9 +2,9 @@ package controller
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,14 +19,28 @@ import (
 // Pace of the status writes. Every pod with the chain sees the same object, so
 // all of them would write at once, and each write goes to all of them.
 const (
-	newGenerationJitter = 2 * time.Second
+	newGenerationSpread = 5 * time.Second
 	differsFor          = 60 * time.Second // and as much again as jitter
 	betweenWrites       = 5 * time.Minute
 	longestBetween      = time.Hour
+	afterFailure        = 10 * time.Second // doubled up to betweenWrites
 )
+
+// mostPods is the number of pods for which spread keeps few from writing at
+// once.
+const mostPods = 10_000
+
+// spread is the wait before the first word about a new generation. Its
+// logarithm lets few of many pods wait little: they write before the others
+// come to it, and those see that it was done.
+func spread(jitter func() float64) time.Duration {
+	share := 1 + math.Log(jitter())/math.Log(mostPods)
+	return time.Duration(max(0, share) * float64(newGenerationSpread))
+}
 
 // memory is what one pod remembers of its writes to one object.
 type memory struct {
+	uid        string    // of the object
 	generation int64     // that the rest is about
 	due        time.Time // of the write that is wanted; zero: none is
 	last       time.Time // of the last write
@@ -34,13 +48,16 @@ type memory struct {
 	// contradicted counts how often another pod replaced what this one wrote:
 	// the two see different things, and neither will convince the other.
 	contradicted int
+	failures     int // since the last write
 }
+
+func newMemory(uid string) memory { return memory{uid: uid} }
 
 // decide says whether this pod writes its view now. It is called about once a
 // second and keeps time by now alone.
 func (m *memory) decide(view, observed v1alpha1.ProviderChainStatus, now time.Time, jitter func() float64) bool {
 	if m.generation != view.ObservedGeneration {
-		*m = memory{generation: view.ObservedGeneration}
+		*m = memory{uid: m.uid, generation: view.ObservedGeneration, last: m.last}
 	}
 	if m.written != nil && !sameStatus(*m.written, observed) {
 		m.written = nil
@@ -54,7 +71,7 @@ func (m *memory) decide(view, observed v1alpha1.ProviderChainStatus, now time.Ti
 	if m.due.IsZero() {
 		wait := differsFor + time.Duration(jitter()*float64(differsFor))
 		if behind {
-			wait = time.Duration(jitter() * float64(newGenerationJitter))
+			wait = spread(jitter)
 		}
 		m.due = now.Add(wait)
 	}
@@ -65,9 +82,17 @@ func (m *memory) decide(view, observed v1alpha1.ProviderChainStatus, now time.Ti
 	return behind || m.last.IsZero() || now.Sub(m.last) >= pause
 }
 
-// wrote notes a write, or a try of one.
+// wrote notes a write.
 func (m *memory) wrote(status *v1alpha1.ProviderChainStatus, now time.Time) {
-	m.due, m.last, m.written = time.Time{}, now, status
+	m.due, m.last, m.written, m.failures = time.Time{}, now, status, 0
+}
+
+// failed notes a try that came to nothing: a pod that may not write, or cannot
+// now, must not ask for it every second.
+func (m *memory) failed(now time.Time, jitter func() float64) {
+	wait := min(afterFailure<<min(m.failures, 10), betweenWrites)
+	m.failures++
+	m.due = now.Add(wait + time.Duration(jitter()*float64(wait)))
 }
 
 // sameStatus compares what is worth a write: states and reasons, not times and
@@ -93,56 +118,12 @@ func conditions(s v1alpha1.ProviderChainStatus) []metav1.Condition {
 	return out
 }
 
-// viewOf is the status as this pod would write it.
-func viewOf(chain failover.ChainStatus, h handled) v1alpha1.ProviderChainStatus {
-	v := v1alpha1.ProviderChainStatus{ObservedGeneration: h.generation, ActiveProvider: chain.Active}
-	var missing []string
-	reason := v1alpha1.ReasonResolved
-	for _, p := range chain.Providers {
-		ps := v1alpha1.ProviderStatus{Name: p.Name, State: v1alpha1.ProviderState(p.State), Reason: string(p.Reason)}
-		if p.Since != nil {
-			ps.Since = new(metav1.NewTime(*p.Since))
-		}
-		v.Providers = append(v.Providers, ps)
-		if p.CredentialError != nil {
-			missing = append(missing, p.Name+": "+p.CredentialError.Error())
-			reason = v1alpha1.ReasonCredentialNotFound
-			if strings.Contains(p.CredentialError.Error(), "Secret") {
-				reason = v1alpha1.ReasonSecretNotMounted
-			}
-		}
-	}
-	accepted := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAccepted, Message: "The chain is in use."}
-	if h.err != nil {
-		accepted.Status, accepted.Reason, accepted.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, h.err.Error()
-		if h.notAllowed {
-			accepted.Reason = v1alpha1.ReasonNotAllowed
-		}
-	}
-	resolved := metav1.Condition{Type: v1alpha1.ConditionResolvedRefs, Status: metav1.ConditionTrue, Reason: reason, Message: "Every reference holds a value."}
-	if len(missing) > 0 {
-		resolved.Status, resolved.Message = metav1.ConditionFalse, strings.Join(missing, "; ")
-		if reason == v1alpha1.ReasonSecretNotMounted {
-			resolved.Message += "; restart the pod if the Secret was added after it started"
-		}
-	}
-	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonProviderAvailable, Message: "At least one provider can be used."}
-	if chain.Active == "" {
-		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonNoProviderAvailable, "Every provider is skipped now; the status of each says why."
-	}
-	for _, c := range []metav1.Condition{accepted, resolved, ready} {
-		c.ObservedGeneration = h.generation
-		meta.SetStatusCondition(&v.Conditions, c)
-	}
-	return v
-}
-
 // reporter writes the status of one object, when it has to.
 type reporter struct {
 	watcher *watcher
 	client  client.Client
 	live    client.Reader
-	memory  memory
+	trouble string // as it was told last
 }
 
 // run looks once a second until ctx ends.
@@ -152,8 +133,10 @@ func (r *reporter) run(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			if err := r.step(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				r.watcher.log.Debug("status not written", "error", err.Error())
+			err := r.step(ctx, time.Now())
+			if err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) {
+				r.watcher.memory.failed(time.Now(), rand.Float64)
+				r.tell(err)
 			}
 		case <-ctx.Done():
 			return nil
@@ -161,18 +144,31 @@ func (r *reporter) run(ctx context.Context) error {
 	}
 }
 
+// tell says why the status is not written, once for each reason. Traffic does
+// not depend on it.
+func (r *reporter) tell(err error) {
+	if text := err.Error(); text != r.trouble {
+		r.trouble = text
+		r.watcher.log.Warn("the status of the chain is not written; its pods need get on providerchains and patch on providerchains/status", "error", text)
+	}
+}
+
 func (r *reporter) step(ctx context.Context, now time.Time) error {
 	object, h := r.watcher.version()
 	chain := r.watcher.opts.Store.Load().Chain(r.watcher.name)
-	if object == nil || h.generation != object.Generation {
+	if object == nil || h.generation != object.Generation || h.uid != string(object.UID) {
 		return nil
 	}
-	var local failover.ChainStatus
+	memory := &r.watcher.memory
+	if memory.uid != h.uid {
+		*memory = newMemory(h.uid) // made anew under its name
+	}
+	var local *failover.ChainStatus
 	if chain != nil {
-		local = chain.Status()
+		local = new(chain.Status())
 	}
 	view := viewOf(local, h)
-	if !r.memory.decide(view, object.Status, now, rand.Float64) {
+	if !memory.decide(view, object.Status, now, rand.Float64) {
 		return nil
 	}
 	// Somebody else may have been faster: look at the object itself.
@@ -180,7 +176,7 @@ func (r *reporter) step(ctx context.Context, now time.Time) error {
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(object), &fresh); err != nil {
 		return err
 	}
-	if fresh.Generation != h.generation || sameStatus(view, fresh.Status) {
+	if string(fresh.UID) != h.uid || fresh.Generation != h.generation || sameStatus(view, fresh.Status) {
 		return nil
 	}
 	if behind := fresh.Status.ObservedGeneration < view.ObservedGeneration; !behind && object.Status.ObservedGeneration < view.ObservedGeneration {
@@ -199,11 +195,12 @@ func (r *reporter) write(ctx context.Context, fresh *v1alpha1.ProviderChain, vie
 	fresh.Status = view
 	err := r.client.Status().Patch(ctx, fresh, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	if err == nil {
-		r.memory.wrote(&view, now)
+		r.watcher.memory.wrote(&view, now)
+		r.trouble = ""
 		return nil
 	}
 	if apierrors.IsConflict(err) { // another pod wrote: its word stands
-		r.memory.due = time.Time{}
+		r.watcher.memory.due = time.Time{}
 	}
 	return err
 }

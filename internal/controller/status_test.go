@@ -1,7 +1,11 @@
 package controller
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +39,7 @@ func run(pods []*pod, status *v1alpha1.ProviderChainStatus, for_ time.Duration) 
 func view(generation int64, missing bool) v1alpha1.ProviderChainStatus {
 	key := "there"
 	if missing {
-		key = "missing"
+		key = "unmounted"
 	}
 	e, _ := endpoints{}.Endpoint(failover.ProviderConfig{Name: "one", Auth: failover.SecretRef{Secret: "llm-keys", Key: key}})
 	_, err := e.Credential()
@@ -44,7 +48,7 @@ func view(generation int64, missing bool) v1alpha1.ProviderChainStatus {
 	if missing {
 		p.State, p.Reason, active = "Open", failover.NoCredential, ""
 	}
-	return viewOf(failover.ChainStatus{Active: active, Providers: []failover.ProviderStatus{p}}, handled{generation: generation})
+	return viewOf(&failover.ChainStatus{Active: active, Providers: []failover.ProviderStatus{p}}, handled{generation: generation})
 }
 
 func TestPodsThatDisagreeDoNotFightOverTheStatus(t *testing.T) {
@@ -97,4 +101,100 @@ func TestAStateIsWrittenOnlyOnceItHasLasted(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAPodThatCannotWriteDoesNotAskAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m memory
+		tries := 0
+		for range 3600 { // seconds
+			if m.decide(view(1, false), v1alpha1.ProviderChainStatus{}, time.Now(), rand.Float64) {
+				tries++
+				m.failed(time.Now(), rand.Float64)
+			}
+			time.Sleep(time.Second)
+		}
+		if tries < 5 || tries > 20 {
+			t.Errorf("a pod tried %d times in an hour, want about once in 5 to 10 minutes", tries)
+		}
+	})
+}
+
+func TestFewOfManyPodsWriteAtOnce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const pods, delay = 10_000, time.Second // until the others see a write
+	waits := make([]time.Duration, pods)
+	for i := range waits {
+		waits[i] = spread(rng.Float64)
+	}
+	first, early := slices.Min(waits), 0
+	for _, w := range waits {
+		if w < 0 || w > newGenerationSpread {
+			t.Fatalf("a wait of %v", w)
+		}
+		if w <= first+delay {
+			early++
+		}
+	}
+	if early > 50 {
+		t.Errorf("%d of %d pods would write before they see that one has", early, pods)
+	}
+}
+
+func TestAnObjectThatIsMadeAnewIsReportedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var status v1alpha1.ProviderChainStatus
+		p := &pod{view: view(1, false), memory: newMemory("first")}
+		run([]*pod{p}, &status, time.Minute)
+		p.memory, status = newMemory("second"), v1alpha1.ProviderChainStatus{}
+		if n := run([]*pod{p}, &status, 10*time.Second); n != 1 || p.memory.contradicted != 0 {
+			t.Errorf("%d writes, contradicted %d times", n, p.memory.contradicted)
+		}
+	})
+}
+
+func TestTheViewOfAChain(t *testing.T) {
+	missing := func(err error) *failover.ChainStatus {
+		return &failover.ChainStatus{Active: "b", Providers: []failover.ProviderStatus{{Name: "a", Model: "m", CredentialError: err}, {Name: "b"}}}
+	}
+	for name, tc := range map[string]struct {
+		chain *failover.ChainStatus
+		h     handled
+		want  map[string]string // type -> status reason
+		says  string
+	}{
+		"nothing is in use": {
+			nil,
+			handled{generation: 1, err: errors.New("spec.providers[0].baseURL: is wrong")},
+			map[string]string{"Accepted": "False Invalid", "ResolvedRefs": "Unknown NotAccepted", "Ready": "False NotAccepted"},
+			"baseURL: is wrong",
+		},
+		"not mounted": {
+			missing(fmt.Errorf("key: %w", failover.ErrSecretNotMounted)),
+			handled{generation: 1},
+			map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "False SecretNotMounted", "Ready": "True ProviderAvailable"},
+			"restart the pod",
+		},
+		"no such key": {
+			missing(errors.New("key: is not there")),
+			handled{generation: 1},
+			map[string]string{"ResolvedRefs": "False CredentialNotFound"},
+			"a: key: is not there",
+		},
+		"no model": {missing(nil), handled{generation: 1}, map[string]string{"Accepted": "True Accepted", "ResolvedRefs": "True Resolved"}, "passes over b unless"},
+		"all down": {&failover.ChainStatus{}, handled{generation: 1}, map[string]string{"Ready": "False NoProviderAvailable"}, "status of each"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said string
+			for _, c := range viewOf(tc.chain, tc.h).Conditions {
+				said += c.Message + "\n"
+				if want, ok := tc.want[c.Type]; ok && want != string(c.Status)+" "+c.Reason || c.ObservedGeneration != 1 {
+					t.Errorf("%s is %s %s of generation %d, want %s", c.Type, c.Status, c.Reason, c.ObservedGeneration, want)
+				}
+			}
+			if !strings.Contains(said, tc.says) {
+				t.Errorf("the conditions say\n%swithout %q", said, tc.says)
+			}
+		})
+	}
 }

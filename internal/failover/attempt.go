@@ -42,6 +42,8 @@ const (
 	maxWhole = 16 << 20
 	// maxHeld bounds what a stream may send before its first content.
 	maxHeld = 1 << 20
+	// errorBodyWait is how long the rest of an answer that is none may take.
+	errorBodyWait = 5 * time.Second
 )
 
 func newAttempt(w *walk, e *entry, p plan, permit Permit) *attempt {
@@ -53,7 +55,7 @@ func newAttempt(w *walk, e *entry, p plan, permit Permit) *attempt {
 // run makes the try. Exactly one of its results is set.
 func (a *attempt) run() (*Answer, *fault) {
 	head, cause := a.headLimit()
-	d, cause := a.limit(head, cause)
+	d, cause := a.limit(head, cause, cause)
 	a.timer = startStage(a.cancel, d, cause)
 	resp, err := a.entry.endpoint.Send(a.ctx, Call{
 		Operation: a.plan.op, Query: a.query(), Header: a.w.req.Header, Body: a.plan.body,
@@ -65,9 +67,12 @@ func (a *attempt) run() (*Answer, *fault) {
 	}
 	a.resp = resp
 	a.requestID = or(resp.Header.Get("Request-Id"), resp.Header.Get("X-Request-Id"))
+	readable := decode(resp)
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return nil, a.refusedByProvider()
+	case !readable:
+		return nil, a.fail(Evidence{Err: errEncoding})
 	case a.w.shape.Stream:
 		return a.stream()
 	}
@@ -81,63 +86,24 @@ func (a *attempt) query() string {
 	return a.w.req.Query
 }
 
-// headLimit is how long the response head may take.
-func (a *attempt) headLimit() (time.Duration, error) {
-	t := a.entry.cfg.Timeouts
-	if a.w.shape.Stream {
-		return t.FirstByte, errFirstByte
-	}
-	if t.Response > 0 {
-		return t.Response, errResponse
-	}
-	return ResponseTimeoutFor(a.w.shape.MaxTokens, a.entry.cfg.Reasoning || a.w.shape.Thinking), errResponse
-}
-
-// ResponseTimeoutFor is how long a unary answer of that many tokens may take
-// where no timeout is set: 5 s, and a second for every 40 tokens, at least
-// 15 s. Without a limit 4,096 tokens are assumed, 16,384 where the model
-// thinks first.
-func ResponseTimeoutFor(maxTokens int64, thinking bool) time.Duration {
-	if maxTokens <= 0 {
-		if maxTokens = 4096; thinking {
-			maxTokens = 16384
-		}
-	}
-	const tokensPerSecond = 40
-	return max(15*time.Second, 5*time.Second+time.Duration(min(maxTokens, 1<<24))*time.Second/tokensPerSecond)
-}
-
-// limit shortens a stage to what the walk can afford: all that is left of its
-// time, or half of it while another entry remains. A stage that is cut so
-// short that not even a sign of life was due proves nothing about the entry.
-func (a *attempt) limit(d time.Duration, cause error) (time.Duration, error) {
-	left := time.Until(a.w.deadline)
-	if d <= left/2 {
-		return d, cause
-	}
-	if a.w.othersRemain(a.entry) {
-		left /= 2
-	}
-	if d <= left {
-		return d, cause
-	}
-	if left < a.entry.cfg.Timeouts.FirstByte {
-		cause = errImpatient
-	}
-	return left, cause
-}
-
 // fail ends the try with what went wrong.
 func (a *attempt) fail(ev Evidence) *fault {
 	a.timer.stop()
-	// A cancelled attempt fails in many ways; why it was cancelled counts.
-	if cause := context.Cause(a.ctx); cause != nil && ev.Err != nil {
+	cause := context.Cause(a.ctx)
+	switch {
+	case a.appLeft(): // whatever else is in hand
+		ev = Evidence{Err: context.Canceled}
+	case cause != nil && ev.Err != nil:
+		// A cancelled attempt fails in many ways; why it was cancelled counts.
 		ev.Err = cause
 	}
 	ev.Now, ev.AppModel = time.Now(), a.choseModel()
-	v := Classify(ev)
+	f := &fault{verdict: Classify(ev)}
+	if f.verdict.Blame == Caller {
+		f.answer = newProviderError(a, ev, f.verdict)
+	}
 	a.close()
-	return &fault{verdict: v}
+	return f
 }
 
 // choseModel reports whether the model is the app's own choice.
@@ -154,67 +120,62 @@ func (a *attempt) close() {
 	a.cancel(nil)
 }
 
-// refusedByProvider reads an answer that is no success.
+// refusedByProvider reads an answer that is no success. Its status alone tells
+// most faults; what is to be the app's answer must have come whole.
 func (a *attempt) refusedByProvider() *fault {
-	body, err := a.readAll(maxErrorAnswer)
+	read, err := a.readAll(maxErrorAnswer, errorBodyWait)
+	body := read.Bytes
 	ev := Evidence{Status: a.resp.StatusCode, Header: a.resp.Header, Body: body}
-	if err != nil && len(body) == 0 && context.Cause(a.ctx) != nil {
-		ev.Err = err
+	if err != nil && Classify(ev).Action == Return {
+		ev = Evidence{Err: err}
 	}
-	f := a.fail(ev)
-	f.answer = &providerError{
-		entry: a.entry, model: a.plan.model, status: a.resp.StatusCode, header: a.resp.Header, body: body,
-		translated: a.plan.translation != nil, verdict: f.verdict, latency: time.Since(a.started),
-	}
-	return f
+	return a.fail(ev)
 }
 
 // readAll reads the body up to limit bytes, each read within the idle time and
-// the walk's.
-func (a *attempt) readAll(limit int64) ([]byte, error) {
-	defer a.wait()()
-	var buf bytes.Buffer
-	if n := a.resp.ContentLength; n > 0 && n <= limit {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	d, cause := a.limit(a.entry.cfg.Timeouts.Idle, errIdle)
-	a.timer.next(d, cause)
-	_, err := buf.ReadFrom(&timedReader{r: io.LimitReader(a.resp.Body, limit), attempt: a, idle: d})
-	return buf.Bytes(), err
-}
-
-// timedReader gives every read of a body its own time.
-type timedReader struct {
-	r       io.Reader
-	attempt *attempt
-	idle    time.Duration
-}
-
-func (r *timedReader) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p)
-	if err == nil {
-		r.attempt.timer.again(min(r.idle, time.Until(r.attempt.w.deadline)))
-	}
-	return n, err
-}
-
-// wait books the time until the returned function is called as the provider's.
-func (a *attempt) wait() func() {
+// the whole within the attempt's share of the walk's time. The buffer is the
+// caller's to free, also after an error; one that is not freed costs no more
+// than its memory.
+func (a *attempt) readAll(limit int, idle time.Duration) (*Buffer, error) {
 	from := time.Now()
-	return func() { a.w.waited += time.Since(from) }
+	defer func() { a.w.waited += time.Since(from) }()
+	buffers := &a.w.engine.buffers
+	size := minUnknown
+	if n := a.resp.ContentLength; n >= 0 && n < int64(limit) {
+		size = int(n) + 1 // one more, to see the end without growing
+	}
+	b := buffers.Get(size)
+	for {
+		if len(b.Bytes) == cap(b.Bytes) {
+			larger := buffers.Get(2 * cap(b.Bytes))
+			larger.Bytes = append(larger.Bytes, b.Bytes...)
+			b.Free()
+			b = larger
+		}
+		a.timer.next(a.limit(idle, errIdle, errResponse))
+		n, err := a.resp.Body.Read(b.Bytes[len(b.Bytes):min(cap(b.Bytes), limit)])
+		b.Bytes = b.Bytes[:len(b.Bytes)+n]
+		switch {
+		case errors.Is(err, io.EOF), err == nil && len(b.Bytes) >= limit:
+			return b, nil
+		case err != nil:
+			return b, err
+		}
+	}
 }
+
+// minUnknown is the first buffer for an answer of unknown length.
+const minUnknown = 8 << 10
 
 // unary reads a whole answer, and commits it if it is one.
 func (a *attempt) unary() (*Answer, *fault) {
-	body, err := a.readAll(maxWhole)
+	read, err := a.readAll(maxWhole, a.entry.cfg.Timeouts.Idle)
 	if err != nil {
 		return nil, a.fail(Evidence{Err: err, Header: a.resp.Header})
 	}
+	body := read.Bytes
 	if len(body) == maxWhole {
 		return a.streamLong(body)
-	}
-	if enc := a.resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return nil, a.fail(Evidence{Err: errContent})
 	}
 	usage, ok := a.format.CheckAnswer(body)
 	if !ok {
@@ -230,9 +191,11 @@ func (a *attempt) unary() (*Answer, *fault) {
 	a.permit.Done(Verdict{Class: OK})
 	a.w.report(a.entry, a, Verdict{Class: OK})
 	ans := a.answer(int64(len(out)))
+	a.release()
 	report := a.success(usage)
 	ans.body = &wholeBody{bytes: out, done: func(bool) {
 		a.close()
+		read.Free()
 		a.w.finishAnswered(report, Succeeded)
 	}}
 	return ans, nil
@@ -247,7 +210,7 @@ func (a *attempt) noAnswer(body []byte) Evidence {
 		ev.Err = errHTML
 	case trimmed.Member("error").Present():
 		ev.Err = errInBand
-	case len(trimmed) == 0, trimmed.IsObject() && EachMember(trimmed, func([]byte, RawJSON) bool { return true }) == nil:
+	case len(trimmed) == 0, !a.w.shape.Stream && trimmed.IsObject() && EachMember(trimmed, func([]byte, RawJSON) bool { return true }) == nil:
 		ev.Err = errEmpty
 	default:
 		ev.Err = errContent
@@ -255,16 +218,12 @@ func (a *attempt) noAnswer(body []byte) Evidence {
 	return ev
 }
 
-// streamLong commits a unary answer that is too long to be held.
-func (a *attempt) streamLong(begun []byte) (*Answer, *fault) {
-	if a.plan.translation != nil {
-		return nil, a.fail(Evidence{Err: errContent})
-	}
-	a.permit.Commit()
+// release lets go of the request's body and of what was made of it: after the
+// commit nothing is sent again.
+func (a *attempt) release() {
 	a.w.req.Body.Release()
-	ans := a.answer(a.resp.ContentLength)
-	ans.body = &longBody{attempt: a, begun: begun, report: a.success(Usage{})}
-	return ans, nil
+	a.plan.body.Release()
+	a.plan.translation = nil // its stream has what it needs
 }
 
 // isEventStream tells whether a 2xx answer may be a stream of events; servers
@@ -276,35 +235,32 @@ func isEventStream(h http.Header) bool {
 
 // stream reads until the first content, and commits there.
 func (a *attempt) stream() (*Answer, *fault) {
-	if enc := a.resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return nil, a.fail(Evidence{Err: errContent})
-	}
 	if !isEventStream(a.resp.Header) {
-		body, err := a.readAll(maxErrorAnswer)
+		read, err := a.readAll(maxErrorAnswer, errorBodyWait)
 		if err != nil {
 			return nil, a.fail(Evidence{Err: err})
 		}
-		return nil, a.fail(a.noAnswer(body))
+		return nil, a.fail(a.noAnswer(read.Bytes))
 	}
 	first := a.entry.cfg.Timeouts.FirstToken
 	if a.w.shape.Thinking {
 		first = max(first, DefaultReasoningFirstToken)
 	}
-	d, cause := a.limit(first-time.Since(a.started), errFirstToken)
+	d, cause := a.limit(first-time.Since(a.started), errFirstToken, errFirstToken)
 	a.timer.next(d, cause)
 	b := newStreamBody(a)
-	done := a.wait()
+	from := time.Now()
 	ev := b.hold()
-	done()
+	a.w.waited += time.Since(from)
 	if ev != nil {
 		return nil, a.fail(*ev)
 	}
 	a.permit.Commit()
-	a.w.req.Body.Release()
-	a.plan.body.Release()
 	a.timer.next(a.entry.cfg.Timeouts.Idle, errIdle)
+	a.timer.stop() // until it is read on
 	ans := a.answer(-1)
 	ans.Stream = true
+	a.release()
 	b.report = a.success(Usage{})
 	ans.body = b
 	return ans, nil
@@ -334,7 +290,11 @@ func (a *attempt) interruption(err error, ev Evidence) Verdict {
 		err = cause
 	}
 	ev.Err, ev.Now = err, time.Now()
-	return Classify(ev)
+	v := Classify(ev)
+	if v.Class == ConnectionReset && a.resp.ProtoMajor == 2 && a.resp.TLS != nil && !isOneStream(err) {
+		v.Connection = a.resp.TLS // one a connection
+	}
+	return v
 }
 
 // appLeft reports whether the app ended the request, rather than we or the

@@ -2,17 +2,11 @@ package failover
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -38,10 +32,10 @@ var (
 	errFirstToken = errors.New("no content in time")
 	errResponse   = errors.New("no answer in time")
 	errIdle       = errors.New("silence after the answer had begun")
-	errDeadline   = errors.New("the time for the whole chain is used up")
 	errImpatient  = errors.New("the attempt's share of the app's patience is used up")
 	errHTML       = errors.New("a page instead of an answer")
 	errContent    = errors.New("content that is not the dialect's")
+	errEncoding   = errors.New("a content coding that was not asked for")
 	errEmpty      = errors.New("an answer without content")
 	errInBand     = errors.New("an error in place of an answer")
 	errTruncated  = errors.New("the answer ended before its end")
@@ -75,7 +69,8 @@ func Classify(ev Evidence) Verdict {
 type facts struct {
 	status   int
 	words    []string // error.type, error.code and error.details.error_code
-	message  string   // lower case, for the phrases of the table only
+	said     string   // error.message
+	message  string   // the same in lower case, for the phrases of the table
 	param    string
 	html     bool
 	blocked  bool // a CDN's challenge
@@ -96,11 +91,14 @@ func factsOf(ev Evidence) *facts {
 		_ = EachElement(inner, func(v RawJSON) bool { inner = v; return false })
 	}
 	e := inner.Member("error")
+	if !e.Present() { // an event that tells of a failed response
+		e = inner.Member("response").Member("error")
+	}
 	switch {
 	case e.IsObject():
 		f.read(e)
 	case e.IsString():
-		f.message = strings.ToLower(e.Text())
+		f.say(e.Text())
 	default:
 		f.read(inner)
 	}
@@ -121,17 +119,21 @@ func (f *facts) read(e RawJSON) {
 			f.words = append(f.words, string(w)) // a numeric code
 		}
 	}
-	f.message = strings.ToLower(e.Member("message").Text())
+	f.say(e.Member("message").Text())
 	f.param = e.Member("param").Text()
 }
 
+func (f *facts) say(message string) { f.said, f.message = message, strings.ToLower(message) }
+
 // innerStatus finds the status that an error inside a 200 would have had: a
-// numeric code, else what its type means.
+// numeric code, else what its code means, which says more than its type.
 func (f *facts) innerStatus() int {
 	for _, w := range f.words {
 		if n, err := strconv.Atoi(w); err == nil && n >= 400 && n <= 599 {
 			return n
 		}
+	}
+	for _, w := range slices.Backward(f.words) {
 		if n, ok := statusOfType[w]; ok {
 			return n
 		}
@@ -172,67 +174,3 @@ func (f *facts) detail() string {
 	}
 	return strings.Join(parts, " ")
 }
-
-// transportRow is one row of the table of faults without an answer.
-type transportRow struct {
-	match func(error) bool
-	row
-}
-
-// is matches an error of this package.
-func is(targets ...error) func(error) bool {
-	return func(err error) bool {
-		return slices.ContainsFunc(targets, func(t error) bool { return errors.Is(err, t) })
-	}
-}
-
-func isNoSuchHost(err error) bool {
-	dns, ok := errors.AsType[*net.DNSError](err)
-	return ok && dns.IsNotFound
-}
-
-func isDNS(err error) bool {
-	_, ok := errors.AsType[*net.DNSError](err)
-	return ok
-}
-
-// isTLS reports a certificate or protocol that will be as wrong next time.
-func isTLS(err error) bool {
-	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
-	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, hostname := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	return verification || record || alert || authority || hostname || invalid || strings.Contains(err.Error(), "tls: ")
-}
-
-func isHandshakeTimeout(err error) bool {
-	return strings.Contains(err.Error(), "TLS handshake timeout")
-}
-
-// isProxyConnect reports that the egress proxy refused us.
-func isProxyConnect(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "proxyconnect"
-}
-
-func isDialTimeout(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" && op.Timeout()
-}
-
-func isDial(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" || errors.Is(err, syscall.ECONNREFUSED)
-}
-
-// isBroken reports a connection that ended under the request.
-func isBroken(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-func isCanceled(err error) bool { return errors.Is(err, context.Canceled) }
-
-func anyError(error) bool { return true }

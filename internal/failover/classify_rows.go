@@ -3,63 +3,13 @@ package failover
 import (
 	"net/http"
 	"slices"
-	"strings"
-	"time"
-)
-
-// row is one fault of the catalogue: how it is recognised, what follows, and
-// why. All conditions that are set must hold; among the words and the phrases
-// one is enough.
-type row struct {
-	fault    string
-	statuses []int    // nil: any
-	words    []string // the error's type or code, exactly
-	phrases  []string // parts of its message, lower case
-	when     func(*facts) bool
-
-	class  Class
-	blame  Scope
-	action Action
-	strike bool // one failure of the breaker
-	retry  bool // once more on the same entry
-	hold   hold
-	why    string // for readers of the table and of its documentation
-}
-
-// hold says how long a gate is closed: the provider's own hint within bounds,
-// or a default. The zero value closes none.
-type hold struct {
-	without time.Duration // where the provider gave no hint
-	least   time.Duration // bounds of a hint; most 0: hints are ignored
-	most    time.Duration
-}
-
-func (h hold) duration(hint time.Duration) time.Duration {
-	if hint > 0 && h.most > 0 {
-		return min(max(hint, h.least), h.most)
-	}
-	return h.without
-}
-
-// The holds. None is longer than an hour, so that every entry is looked at
-// again.
-var (
-	holdRate    = hold{without: 5 * time.Second, least: time.Second, most: 120 * time.Second}
-	holdRamp    = hold{without: 15 * time.Second, least: time.Second, most: 60 * time.Second}
-	holdMoney   = hold{without: 15 * time.Minute, least: time.Minute, most: time.Hour}
-	holdKey     = hold{without: 10 * time.Minute}
-	holdModel   = hold{without: time.Hour}
-	holdPath    = hold{without: time.Minute}
-	holdBlocked = hold{without: 2 * time.Minute}
-	holdBilling = hold{without: 5 * time.Minute}
-	holdTLS     = hold{without: 5 * time.Minute}
-	holdHinted  = hold{least: time.Second, most: 120 * time.Second} // only where the provider asks for it
 )
 
 // statusOfType gives the HTTP status that a provider's error type stands for,
 // for errors that arrive inside a 200.
 var statusOfType = map[string]int{
 	"invalid_request_error":     http.StatusBadRequest,
+	"invalid_prompt":            http.StatusBadRequest,
 	"authentication_error":      http.StatusUnauthorized,
 	"invalid_api_key":           http.StatusUnauthorized,
 	"billing_error":             http.StatusPaymentRequired,
@@ -209,6 +159,16 @@ var answerRows = []row{
 		why: "traffic grew too fast, which a failover itself can cause",
 	},
 	{
+		fault: "F21", statuses: []int{http.StatusTooManyRequests}, phrases: []string{"per day", "daily", "per month", "monthly"},
+		class: QuotaExceeded, blame: Entry, hold: holdQuota,
+		why: "a model's budget of the day or the month, which does not come back in a minute",
+	},
+	{
+		fault: "F22", statuses: []int{http.StatusTooManyRequests}, phrases: []string{"your account's rate limit", "number of concurrent connections"},
+		class: RateLimited, blame: Credential, retry: true, hold: holdRate,
+		why: "a limit of the whole account: its other models are refused as well",
+	},
+	{
 		fault: "F22", statuses: []int{http.StatusTooManyRequests}, when: func(f *facts) bool { return f.hint > 0 },
 		class: RateLimited, blame: Entry, retry: true, hold: holdRate,
 		why: "a limit of rate is per model and says when it is over; it is no failure",
@@ -278,128 +238,4 @@ var answerRows = []row{
 		class: InvalidRequest, blame: Caller, action: Return,
 		why: "an unknown 4xx is the request's until it is known better",
 	},
-}
-
-// errorRows are the faults without an answer and those of its content.
-var errorRows = []transportRow{
-	{is(errDeadline), row{
-		fault: "A3", class: DeadlineExceeded, blame: Nobody,
-		why: "the time for the whole chain ended here, whoever used it up",
-	}},
-	{is(errImpatient), row{
-		fault: "A3", class: ResponseTimeout, blame: Nobody,
-		why: "the app waits so briefly that a healthy answer may not fit",
-	}},
-	{is(errFirstByte), row{
-		fault: "F41", class: FirstByteTimeout, blame: Entry, strike: true,
-		why: "no sign of life",
-	}},
-	{is(errResponse), row{
-		fault: "F41", class: ResponseTimeout, blame: Entry, strike: true,
-		why: "longer than an answer of this size takes",
-	}},
-	{is(errFirstToken), row{
-		fault: "F43", class: FirstTokenTimeout, blame: Entry, strike: true,
-		why: "a queue that only sends keep-alives, or nothing",
-	}},
-	{is(errIdle), row{
-		fault: "F47", class: IdleTimeout, blame: Entry, strike: true,
-		why: "stalled in the middle; stalls that recover last up to about two minutes",
-	}},
-	{is(errHTML), row{
-		fault: "F36", class: UnexpectedContent, blame: Host, strike: true,
-		why: "maintenance page, captive portal or wrong base path",
-	}},
-	{is(errContent), row{
-		fault: "F59", class: UnexpectedContent, blame: Entry, strike: true,
-		why: "not the dialect that was asked for",
-	}},
-	{is(errEmpty), row{
-		fault: "F38", class: EmptyAnswer, blame: Entry, strike: true,
-		why: "a 200 without an answer in it",
-	}},
-	{is(errTruncated), row{
-		fault: "F56", class: Truncated, blame: Entry, strike: true,
-		why: "a stream without its terminal event is not an answer",
-	}},
-	{is(ErrShutdown), row{
-		fault: "F66", class: ServiceUnavailable, blame: Self, action: Drop,
-		why: "our own end",
-	}},
-	{isCanceled, row{
-		fault: "F09", class: ClientClosed, blame: Nobody, action: Drop,
-		why: "the app left, which is nobody's fault",
-	}},
-	{isNoSuchHost, row{
-		fault: "F48", class: DNSError, blame: Host, hold: holdPath,
-		why: "the name does not exist",
-	}},
-	{isDNS, row{
-		fault: "F49", class: DNSError, blame: Host, strike: true,
-		why: "the name could not be looked up",
-	}},
-	{isProxyConnect, row{
-		fault: "F54", class: EgressDown, blame: Host, hold: holdPath,
-		why: "our egress proxy refuses the way there",
-	}},
-	{isHandshakeTimeout, row{
-		fault: "F53", class: ConnectTimeout, blame: Host, strike: true,
-		why: "the TLS handshake stalls",
-	}},
-	{isTLS, row{
-		fault: "F52", class: TLSError, blame: Host, hold: holdTLS,
-		why: "a certificate that cannot be trusted now will not be in a second; never less secure instead",
-	}},
-	{isDialTimeout, row{
-		fault: "F51", class: ConnectTimeout, blame: Host, strike: true,
-		why: "packets are dropped on the way",
-	}},
-	{isDial, row{
-		fault: "F50", class: ConnectionRefused, blame: Host, strike: true,
-		why: "nobody listens",
-	}},
-	{isBroken, row{
-		fault: "F57", class: ConnectionReset, blame: Host, strike: true, retry: true,
-		why: "the connection ended under the request",
-	}},
-	{anyError, row{
-		fault: "F57", class: ConnectionReset, blame: Host, strike: true, retry: true,
-		why: "any other failure of the connection, HTTP/2 resets included",
-	}},
-}
-
-// unknownFault is for evidence that no row knows, which is a 2xx or 1xx where
-// neither was expected.
-var unknownFault = row{fault: "F59", class: UnexpectedContent, blame: Entry, strike: true}
-
-func (r *row) matches(f *facts) bool {
-	if r.statuses != nil && !slices.Contains(r.statuses, f.status) {
-		return false
-	}
-	if r.words != nil && !slices.ContainsFunc(r.words, func(w string) bool { return slices.Contains(f.words, w) }) {
-		return false
-	}
-	if r.phrases != nil && !slices.ContainsFunc(r.phrases, f.mentions) {
-		return false
-	}
-	return r.when == nil || r.when(f)
-}
-
-func (r *row) verdict(f *facts) Verdict {
-	v := Verdict{
-		Fault: r.fault, Class: r.class, Blame: r.blame, Action: r.action, Strike: r.strike, Retry: r.retry,
-		Hold: r.hold.duration(f.hint), RetryAfter: f.hint, Detail: f.detail(),
-	}
-	if v.Detail == "" {
-		v.Detail = string(r.class)
-	}
-	return v
-}
-
-func (f *facts) mentions(phrase string) bool { return strings.Contains(f.message, phrase) }
-
-// namesModel reports an error about the model that was asked for.
-func (f *facts) namesModel() bool {
-	return slices.Contains(f.words, "model_not_found") || f.param == "model" ||
-		strings.HasPrefix(f.message, "model:") || f.mentions("model") && (f.mentions("does not exist") || f.mentions("not found"))
 }

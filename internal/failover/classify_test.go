@@ -101,7 +101,6 @@ func TestEveryFaultWithoutAnAnswerGetsItsVerdict(t *testing.T) {
 		err  error
 		want string
 	}{
-		{errDeadline, `DeadlineExceeded nobody next - - 0s`},
 		{errImpatient, `ResponseTimeout nobody next - - 0s`},
 		{errFirstByte, `FirstByteTimeout entry next strike - 0s`},
 		{errResponse, `ResponseTimeout entry next strike - 0s`},
@@ -109,12 +108,16 @@ func TestEveryFaultWithoutAnAnswerGetsItsVerdict(t *testing.T) {
 		{errIdle, `IdleTimeout entry next strike - 0s`},
 		{errHTML, `UnexpectedContent host next strike - 0s`},
 		{errContent, `UnexpectedContent entry next strike - 0s`},
+		{errEncoding, `UnexpectedContent host next strike - 0s`},
+		{ErrEventTooLarge, `UnexpectedContent entry next strike - 0s`},
 		{errEmpty, `EmptyAnswer entry next strike - 0s`},
 		{errTruncated, `Truncated entry next strike - 0s`},
 		{ErrShutdown, `ServiceUnavailable self drop - - 0s`},
 		{context.Canceled, `ClientClosed nobody drop - - 0s`},
 		{dial(&net.DNSError{Err: "no such host", IsNotFound: true}), `DNSError host next - - 1m0s`},
 		{dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), `DNSError host next strike - 0s`},
+		{dial(os.NewSyscallError("connect", syscall.ENETUNREACH)), `EgressDown host next strike - 0s`},
+		{dial(os.NewSyscallError("socket", syscall.EMFILE)), `EgressDown self next - - 0s`},
 		{&net.OpError{Op: "proxyconnect", Err: errors.New("407")}, `EgressDown host next - - 1m0s`},
 		{errors.New("net/http: TLS handshake timeout"), `ConnectTimeout host next strike - 0s`},
 		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, `TLSError host next - - 5m0s`},
@@ -167,7 +170,14 @@ func FuzzPeek(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out := s.WithModel(body, model)
+		r, err := s.withModel(NewReplay(body), model).Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if model == s.Model && s.model[1] > 0 {
 			return
 		}

@@ -33,6 +33,10 @@ var (
 	CountTokens     = Operation{Dialect: AnthropicMessages, Path: "/messages/count_tokens", Whole: true}
 )
 
+// unaryOnly reports an operation that has no streamed form, whatever `stream`
+// in its body says.
+func (o Operation) unaryOnly() bool { return o == Embeddings || o == CountTokens }
+
 // OperationOf finds the operation of a path below /v1.
 func OperationOf(path string) (Operation, bool) {
 	for _, op := range []Operation{ChatCompletions, Responses, Embeddings, Messages, CountTokens} {

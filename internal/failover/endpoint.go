@@ -2,11 +2,16 @@ package failover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 )
+
+// ErrSecretNotMounted is part of the error of a credential whose Secret is not
+// mounted into the sidecar at all, which only a new pod can change.
+var ErrSecretNotMounted = errors.New("the Secret is not mounted into the sidecar")
 
 // Endpoints builds the way to a provider. Package provider implements it.
 type Endpoints interface {

@@ -18,6 +18,7 @@ type Engine struct {
 	dialects Dialects
 	observer Observer
 	budget   *retryBudget
+	buffers  Buffers // of unary answers
 }
 
 // NewEngine returns an engine over the store's snapshots.

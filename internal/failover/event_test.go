@@ -131,6 +131,25 @@ func TestASplitterRefusesAnEventBeyondTheLimit(t *testing.T) {
 	}
 }
 
+func TestALongLineIsScannedOnlyOnce(t *testing.T) {
+	var s Splitter
+	_, _ = s.Write([]byte("data: "))
+	piece := []byte(strings.Repeat("x", 1000))
+	for range 2000 {
+		_, _ = s.Write(piece)
+		if _, ok := s.Next(); ok {
+			t.Fatal("an event before its blank line")
+		}
+		if left := len(s.buf) - s.start - s.scanned; left > 4 {
+			t.Fatalf("%d bytes would be scanned again", left)
+		}
+	}
+	_, _ = s.Write([]byte("\n\n"))
+	if got := drain(&s); len(got) != 1 || len(got[0].data) != 2000*1000 {
+		t.Errorf("the long line is not whole")
+	}
+}
+
 func TestALargeEventIsScannedOnlyOnce(t *testing.T) {
 	const pieces = 2000
 	for name, end := range map[string]string{"many lines": "\n", "one line": ""} {

@@ -110,6 +110,10 @@ type Verdict struct {
 	Hold time.Duration
 	// RetryAfter is the provider's own hint, unclamped; 0: none was given.
 	RetryAfter time.Duration
+	// Connection identifies the connection that broke where others may have
+	// shared it; nil where none did. It counts once, however many answers it
+	// took along.
+	Connection any
 	// Detail is safe to show to people: the status and the provider's error
 	// type or code ("529 overloaded_error"), never its message.
 	Detail string

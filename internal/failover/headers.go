@@ -1,8 +1,10 @@
 package failover
 
 import (
+	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +17,8 @@ var notForwarded = [...]string{
 	"Content-Length", "Set-Cookie", "Alt-Svc", "Strict-Transport-Security",
 }
 
-// forwardable takes those headers out of a provider's own map.
+// forwardable takes those headers out of a provider's own map, and what only
+// the sidecar may say.
 func forwardable(h http.Header) http.Header {
 	for _, named := range h["Connection"] {
 		for name := range strings.SplitSeq(named, ",") {
@@ -24,6 +27,11 @@ func forwardable(h http.Header) http.Header {
 	}
 	for _, name := range notForwarded {
 		delete(h, name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "X-Understudy-") {
+			delete(h, name)
+		}
 	}
 	return h
 }
@@ -61,11 +69,22 @@ func translatedHeader(h http.Header, stream bool) http.Header {
 	return out
 }
 
+// failedOver reports whether somebody stands before e who could have served the
+// request, and was tried or held back by a circuit.
+func (w *walk) failedOver(e *entry) bool {
+	for _, o := range w.chain.entries[:e.index] {
+		if slices.Contains(w.tried, o) || slices.ContainsFunc(w.refused, func(r refusal) bool { return r.entry == o }) {
+			return true
+		}
+	}
+	return false
+}
+
 // describe adds the x-understudy-* headers of the entry that answers.
 func (w *walk) describe(h http.Header, e *entry, model string, latency time.Duration) {
 	values := []string{
 		w.chain.Name(), e.cfg.Name, model, strconv.Itoa(w.tries),
-		strconv.FormatInt(latency.Milliseconds(), 10), strconv.FormatBool(w.passedOver),
+		strconv.FormatInt(latency.Milliseconds(), 10), strconv.FormatBool(w.failedOver(e)),
 	}
 	for i, name := range [...]string{
 		"X-Understudy-Chain", "X-Understudy-Provider", "X-Understudy-Model", "X-Understudy-Attempts",
@@ -77,39 +96,56 @@ func (w *walk) describe(h http.Header, e *entry, model string, latency time.Dura
 	}
 }
 
-// providerError is a provider's answer that is no success.
+// providerError is a provider's answer that calls the request the caller's own
+// mistake.
 type providerError struct {
 	entry      *entry
 	model      string
-	status     int
+	facts      *facts // its status is the inner one of an error inside a 200
 	header     http.Header
 	body       []byte
 	translated bool
-	verdict    Verdict
+	inBand     bool
+	class      Class
 	latency    time.Duration
 }
 
-// answer hands it to the app: byte for byte in the app's own dialect, else
-// rewritten into it. A page in place of JSON is wrapped, since no SDK reads it.
-func (p *providerError) answer(w *walk) *Answer {
-	f := factsOf(Evidence{Status: p.status, Header: p.header, Body: p.body})
-	a := &Answer{Status: p.status, Header: forwardable(maps.Clone(p.header)), Length: int64(len(p.body)), body: &wholeBody{bytes: p.body}}
-	if p.translated || f.html {
-		body := w.engine.dialects.Format(w.req.Operation.Dialect).ErrorBody(p.appError(f))
-		a.Header = translatedHeader(p.header, false)
-		a.Length, a.body = int64(len(body)), &wholeBody{bytes: body}
+func newProviderError(a *attempt, ev Evidence, v Verdict) *providerError {
+	return &providerError{
+		entry: a.entry, model: a.plan.model, facts: factsOf(ev), header: ev.Header, body: ev.Body,
+		translated: a.plan.translation != nil, inBand: errors.Is(ev.Err, errInBand), class: v.Class,
+		latency: time.Since(a.started),
 	}
+}
+
+// answer hands it to the app: byte for byte in the app's own dialect, else
+// rewritten into it. A page in place of JSON is wrapped, since no SDK reads it;
+// an error that came inside a 200 gets the status that it should have had.
+func (p *providerError) answer(w *walk) *Answer {
+	a := &Answer{Status: p.facts.status}
+	body := p.body
+	switch {
+	case p.translated, p.facts.html, p.inBand && !RawJSON(body).Member("error").Present():
+		body = w.engine.dialects.Format(w.req.Operation.Dialect).ErrorBody(p.appError())
+		a.Header = translatedHeader(p.header, false)
+	case p.inBand:
+		a.Header = translatedHeader(p.header, false)
+	default:
+		a.Header = forwardable(maps.Clone(p.header))
+	}
+	a.Length, a.body = int64(len(body)), &wholeBody{bytes: body}
 	w.describe(a.Header, p.entry, p.model, p.latency)
 	return a
 }
 
 // appError carries a provider's error over, with its own words.
-func (p *providerError) appError(f *facts) AppError {
-	message := RawJSON(p.body).Member("error").Member("message").Text()
+func (p *providerError) appError() AppError {
+	f := p.facts
+	message := f.said
 	if f.html || message == "" {
-		message = "The provider answered " + strconv.Itoa(p.status) + " without an error message."
+		message = "The provider answered " + strconv.Itoa(f.status) + " without an error message."
 	}
-	e := AppError{Status: p.status, Class: p.verdict.Class, Message: p.entry.cfg.Name + ": " + message, Param: f.param}
+	e := AppError{Status: f.status, Class: p.class, Message: p.entry.cfg.Name + ": " + message, Param: f.param}
 	if len(f.words) > 0 {
 		e.Type = f.words[0]
 	}

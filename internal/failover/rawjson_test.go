@@ -113,6 +113,9 @@ func FuzzRawJSON(f *testing.F) {
 		objectErr := EachMember(b, func(name []byte, v RawJSON) bool { members[string(name)] = v; return true })
 		arrayErr := EachElement(b, func(v RawJSON) bool { elements = append(elements, v); return true })
 		_ = RawJSON(bytes.TrimSpace(b)).Member("a").Text()
+		if shallow(b) && ValidJSON(b) != json.Valid(b) {
+			t.Fatalf("valid: %v, encoding/json says %v", ValidJSON(b), json.Valid(b))
+		}
 		if !json.Valid(b) || !shallow(b) {
 			return // no more is promised than not to panic
 		}
@@ -160,6 +163,32 @@ func compare(t *testing.T, members map[string]RawJSON, elements []RawJSON, objec
 		if json.Unmarshal(want, &text) == nil && v.Text() != text {
 			t.Fatalf("%q: text %q, want %q", name, v.Text(), text)
 		}
+	}
+}
+
+func TestValidIsWhatEncodingJSONCallsValid(t *testing.T) {
+	for _, s := range []string{
+		``, ` `, `null`, ` true `, `false`, `nul`, `truex`, `tru`, `0`, `-0`, `01`, `-`, `1.`, `.5`, `1.5e`, `1e+5`, `1E-05`, `+1`, `1 2`, `NaN`,
+		`""`, `"a`, `"\\"`, `"\"`, `"\x"`, `"\u12g4"`, `"\u00e9"`, `"\u12"`, "\"a\nb\"", "\"a\tb\"", `"é"`, "\"\xff\"",
+		`[]`, `[ ]`, `[1,]`, `[,1]`, `[1 2]`, `[[],{}]`, `[}`, `[`, `]`, `{}`, `{ }`, `{"a":1}`, `{"a":1,}`, `{"a" :1 , "b":[ {} ]}`, `{"a"}`,
+		`{"a":}`, `{1:2}`, `{"a":1 "b":2}`, `{"a":1}}`, `{"a":[1}`, `{"a":{"b":[true,null,-1.5e3,"x"]}}`, `{"a":"b"c}`, `{"a":1}x`,
+	} {
+		if got, want := ValidJSON([]byte(s)), json.Valid([]byte(s)); got != want {
+			t.Errorf("%q: %v, want %v", s, got, want)
+		}
+	}
+}
+
+// BenchmarkValid compares with encoding/json on an answer of usual size.
+func BenchmarkValid(b *testing.B) {
+	body := []byte(`{"id":"x","created":1,"choices":[{"index":0,"message":{"role":"assistant","content":"` + strings.Repeat("word ", 180) + `"},"logprobs":null}]}`)
+	for name, valid := range map[string]func([]byte) bool{"ours": ValidJSON, "encoding-json": json.Valid} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				valid(body)
+			}
+		})
 	}
 }
 

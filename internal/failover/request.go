@@ -72,12 +72,13 @@ func asksToThink(effort RawJSON) bool {
 	return e != "" && e != "none" && e != "minimal"
 }
 
-// WithModel returns the body with the value of `model` replaced and every
-// other byte as it was. A body without `model` gets it as its first member.
-func (s Shape) WithModel(body []byte, model string) []byte {
+// withModel is the body with the value of `model` replaced and every other
+// byte as it was. A body without `model` gets it as its first member.
+func (s Shape) withModel(r *Replay, model string) *Replay {
 	if s.model[1] > 0 && model == s.Model {
-		return body
+		return r
 	}
+	body := r.Bytes()
 	quoted := appendJSONString(nil, model)
 	at := s.model
 	if at[1] == 0 {
@@ -88,8 +89,5 @@ func (s Shape) WithModel(body []byte, model string) []byte {
 			quoted = append(quoted, ',')
 		}
 	}
-	out := make([]byte, 0, len(body)-(at[1]-at[0])+len(quoted))
-	out = append(out, body[:at[0]]...)
-	out = append(out, quoted...)
-	return append(out, body[at[1]:]...)
+	return r.spliced(at[0], at[1], quoted)
 }

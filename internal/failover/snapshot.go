@@ -93,7 +93,7 @@ type Store struct {
 	observer Observer
 
 	active atomic.Pointer[Snapshot]
-	mu     sync.Mutex // orders Apply; requests never take it
+	mu     sync.Mutex // orders the swaps of Apply; requests never take it
 }
 
 // NewStore returns a store without a snapshot. The observer is told of every
@@ -110,8 +110,13 @@ func (s *Store) Load() *Snapshot { return s.active.Load() }
 // *ChainError in the joined error; the others are applied all the same. A
 // chain that is missing from cfg is no longer served.
 func (s *Store) Apply(cfg Config) error {
+	// What may take its time comes before the lock.
+	chains := make([]compiled, 0, len(cfg.Chains))
+	for _, cc := range cfg.Chains {
+		chains = append(chains, compile(cc, s.deps))
+	}
 	s.mu.Lock()
-	next, keys, err := compile(cfg, s.active.Load(), s.deps)
+	next, keys, err := assemble(chains, s.active.Load(), s.deps.Circuits)
 	if len(next.chains) == 0 && err != nil {
 		s.mu.Unlock()
 		return err
@@ -124,31 +129,41 @@ func (s *Store) Apply(cfg Config) error {
 	return err
 }
 
-// compile does everything that can fail. It keeps prev's version of a chain
-// that does not compile.
-func compile(cfg Config, prev *Snapshot, deps Deps) (*Snapshot, []CircuitKey, error) {
-	next := &Snapshot{byName: make(map[string]*Chain, len(cfg.Chains))}
+// compiled is one chain, or why it is none.
+type compiled struct {
+	name  string
+	chain *Chain
+	err   error
+}
+
+// compile does everything that can fail.
+func compile(cc ChainConfig, deps Deps) compiled {
+	chain, err := compileChain(cc, deps)
+	return compiled{cc.Name, chain, err}
+}
+
+// assemble makes a snapshot of compiled chains, with the runtime state of their
+// entries. It keeps prev's version of a chain that did not compile.
+func assemble(chains []compiled, prev *Snapshot, circuits Circuits) (*Snapshot, []CircuitKey, error) {
+	next := &Snapshot{byName: make(map[string]*Chain, len(chains))}
 	var errs []error
-	for _, cc := range cfg.Chains {
-		if next.byName[cc.Name] != nil {
-			errs = append(errs, &ChainError{Chain: cc.Name, Err: errors.New("another chain has this name; give each chain a name of its own")})
+	var keys []CircuitKey
+	for _, c := range chains {
+		if next.byName[c.name] != nil {
+			errs = append(errs, &ChainError{Chain: c.name, Err: errors.New("another chain has this name; give each chain a name of its own")})
 			continue
 		}
-		chain, err := compileChain(cc, deps)
-		if err != nil {
-			errs = append(errs, &ChainError{Chain: cc.Name, Err: err})
-			if chain = prev.Chain(cc.Name); chain == nil {
+		if c.err != nil {
+			errs = append(errs, &ChainError{Chain: c.name, Err: c.err})
+			if c.chain = prev.Chain(c.name); c.chain == nil {
 				continue
 			}
 		} else {
-			chain.attach(deps.Circuits)
+			c.chain.attach(circuits)
 		}
-		next.chains = append(next.chains, chain)
-		next.byName[cc.Name] = chain
-	}
-	var keys []CircuitKey
-	for _, c := range next.chains {
-		for _, e := range c.entries {
+		next.chains = append(next.chains, c.chain)
+		next.byName[c.name] = c.chain
+		for _, e := range c.chain.entries {
 			keys = append(keys, e.key)
 		}
 	}

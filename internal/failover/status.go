@@ -69,7 +69,7 @@ func (e *entry) status() ProviderStatus {
 	cred, err := e.endpoint.Credential()
 	if err != nil {
 		p.CredentialError = err
-		p.State, p.Reason = Open.String(), NoCredential
+		p.State, p.Reason, p.Detail = Open.String(), NoCredential, err.Error()
 		return p
 	}
 	p.Circuit = e.circuit.State(cred.Fingerprint)

@@ -19,6 +19,7 @@ type streamBody struct {
 	out     []byte // what is ready for the app
 	report  RequestReport
 
+	busy      bool // the last read was filled
 	contented bool // the commit's content has come
 	ending    bool // the reason for the end has come
 	finished  bool // the terminal event has come
@@ -29,11 +30,16 @@ type streamBody struct {
 
 	verdict Verdict // how it ended; class OK for a complete answer
 	ended   bool
+	until   time.Time // when the wait for the end of a complete answer's body is over
 }
 
-// readSize is what one read asks for. Tokens are small; a larger buffer would
-// only sit there while a stream is idle.
-const readSize = 4 << 10
+// What one read asks for: little at first, because tokens are small and a
+// larger buffer would only sit there while a stream is idle; more once a read
+// was filled.
+const (
+	readSmall = 1 << 10
+	readLarge = 4 << 10
+)
 
 // errLinger ends the wait for the end of a body whose answer is complete.
 var errLinger = errors.New("the answer is complete and its body does not end")
@@ -61,7 +67,7 @@ func (b *streamBody) hold() *Evidence {
 		// What came in one read was not seen by the app yet, so a fault right
 		// behind the first content can still be a failover.
 		switch {
-		case b.failed && !RawJSON(bytes.TrimSpace(b.failure)).Member("error").Present():
+		case b.failed && b.trans != nil && !RawJSON(bytes.TrimSpace(b.failure)).Member("error").Present():
 			return ev(errEmpty) // the translation's own finding
 		case b.failed:
 			return ev(errInBand)
@@ -95,11 +101,16 @@ func (b *streamBody) kindOfGarbage() error {
 
 // read takes one read's worth of bytes from the provider.
 func (b *streamBody) read() error {
-	room, err := b.split.Space(readSize)
+	size := readSmall
+	if b.busy {
+		size = readLarge
+	}
+	room, err := b.split.Space(size)
 	if err != nil {
 		return err
 	}
 	n, err := b.attempt.resp.Body.Read(room)
+	b.busy = n == len(room)
 	b.split.Wrote(n)
 	if errors.Is(err, io.EOF) {
 		b.split.Close()
@@ -154,16 +165,15 @@ func (b *streamBody) count(u Usage) {
 	b.usage.Output = or(u.Output, b.usage.Output)
 }
 
-// next implements answerBody. Its first call returns what was held.
+// next implements answerBody. Its first call returns what was held. The timer
+// runs while the provider is waited for, and not while the app takes its time.
 func (b *streamBody) next() ([]byte, error) {
 	for len(b.out) == 0 || b.ended {
 		if b.ended {
 			return nil, b.end()
 		}
+		b.arm()
 		err := b.read()
-		if err == nil && !b.finished {
-			b.attempt.timer.again(b.attempt.entry.cfg.Timeouts.Idle)
-		}
 		b.drain()
 		if b.failed || err != nil {
 			b.conclude(err)
@@ -171,13 +181,25 @@ func (b *streamBody) next() ([]byte, error) {
 			b.out = nil
 			return out, b.end()
 		}
-		if b.finished {
-			b.attempt.timer.next(linger, errLinger)
-		}
 	}
+	b.attempt.timer.stop()
 	out := b.out
 	b.out = b.out[:0]
 	return out, nil
+}
+
+// arm gives the next read its time: a complete answer's body has a second in
+// all to end.
+func (b *streamBody) arm() {
+	t := b.attempt.timer
+	if !b.finished {
+		t.again(b.attempt.entry.cfg.Timeouts.Idle)
+		return
+	}
+	if b.until.IsZero() {
+		b.until = time.Now().Add(linger)
+	}
+	t.next(time.Until(b.until), errLinger)
 }
 
 func (b *streamBody) end() error {
@@ -195,7 +217,7 @@ func (b *streamBody) conclude(err error) {
 	switch {
 	case b.failed:
 		b.verdict = a.interruption(errInBand, Evidence{Status: a.resp.StatusCode, Body: b.failure})
-		if b.trans == nil { // the provider's own error event has been passed on
+		if b.trans == nil && b.saidSo() { // the provider's own error event has been passed on
 			return
 		}
 	case b.finished:
@@ -217,7 +239,22 @@ func (b *streamBody) conclude(err error) {
 	if errors.Is(context.Cause(a.w.ctx), ErrShutdown) {
 		e.Message = "The sidecar is shutting down."
 	}
+	b.endEvent()
 	b.out = append(b.out, b.app.ErrorEvent(e)...)
+}
+
+// saidSo reports whether the event that failed the stream is an error to the
+// app as well: a Chat chunk whose finish_reason is "error" is none.
+func (b *streamBody) saidSo() bool {
+	return b.app.Dialect() != OpenAIChat || RawJSON(bytes.TrimSpace(b.failure)).Member("error").Present()
+}
+
+// endEvent completes a last event that came without its blank line, before
+// another one follows.
+func (b *streamBody) endEvent() {
+	if len(b.out) > 0 && !bytes.HasSuffix(b.out, []byte("\n\n")) && !bytes.HasSuffix(b.out, []byte("\r\n\r\n")) && !bytes.HasSuffix(b.out, []byte("\r\r")) {
+		b.out = append(b.out, "\n\n"...)
+	}
 }
 
 // complete handles a body that ended properly at the HTTP level.
@@ -231,6 +268,7 @@ func (b *streamBody) complete() bool {
 	}
 	closing := b.app.Closing()
 	if b.ending && closing != nil {
+		b.endEvent()
 		b.out = append(b.out, closing...)
 		return true
 	}
@@ -254,45 +292,4 @@ func (b *streamBody) close(abandoned bool) {
 	a.w.report(a.entry, a, b.verdict)
 	b.report.Usage, b.report.Malformed = b.usage, b.malformed
 	a.w.finishAnswered(b.report, outcome)
-}
-
-// longBody is a unary answer too long to be held before its commit.
-type longBody struct {
-	attempt *attempt
-	begun   []byte
-	buf     []byte
-	report  RequestReport
-	verdict Verdict
-}
-
-func (b *longBody) next() ([]byte, error) {
-	if out := b.begun; out != nil {
-		b.begun = nil
-		b.buf = make([]byte, 32<<10)
-		return out, nil
-	}
-	a := b.attempt
-	a.timer.next(a.entry.cfg.Timeouts.Idle, errIdle)
-	n, err := a.resp.Body.Read(b.buf)
-	switch {
-	case errors.Is(err, io.EOF):
-		b.verdict = Verdict{Class: OK}
-	case err != nil:
-		b.verdict, err = a.interruption(err, Evidence{}), ErrAborted
-	}
-	return b.buf[:n], err
-}
-
-func (b *longBody) close(abandoned bool) {
-	outcome := Succeeded
-	switch {
-	case abandoned || b.attempt.appLeft() && b.verdict.Class != OK:
-		b.verdict, outcome = Verdict{Class: ClientClosed, Blame: Nobody}, Canceled
-	case b.verdict.Class != OK:
-		outcome = Interrupted
-	}
-	b.attempt.close()
-	b.attempt.permit.Done(b.verdict)
-	b.attempt.w.report(b.attempt.entry, b.attempt, b.verdict)
-	b.attempt.w.finishAnswered(b.report, outcome)
 }

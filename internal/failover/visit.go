@@ -29,6 +29,7 @@ func (w *walk) try(e *entry, p plan, permit Permit) *Answer {
 		answer, fault := a.run()
 		if answer != nil {
 			handedOver = true // its body ends the permit
+			w.settle(false)
 			return answer
 		}
 		verdict = fault.verdict
@@ -36,6 +37,7 @@ func (w *walk) try(e *entry, p plan, permit Permit) *Answer {
 		if w.mayRetry(verdict, extra) && sleep(w.ctx, retryDelay(verdict.RetryAfter)) && w.mayGoOn() {
 			continue
 		}
+		handedOver = w.reserve(e, permit, verdict)
 		return w.conclude(e, fault)
 	}
 }
@@ -58,8 +60,11 @@ func (w *walk) conclude(e *entry, f *fault) *Answer {
 	case Drop:
 		return w.giveUp()
 	case Next:
-		w.otherFault = true
-		w.passedOver = true
+		if f.answer == nil {
+			w.otherFault = true
+		} else if w.mistake == nil {
+			w.mistake = f.answer
+		}
 		return nil
 	}
 	if w.mistake == nil {
@@ -70,7 +75,6 @@ func (w *walk) conclude(e *entry, f *fault) *Answer {
 			w.tooLong = e
 		}
 		if slices.ContainsFunc(w.chain.entries[e.index+1:], func(o *entry) bool { return largerWindow(o, e) }) {
-			w.passedOver = true
 			return nil
 		}
 	}
@@ -79,7 +83,6 @@ func (w *walk) conclude(e *entry, f *fault) *Answer {
 	}
 	// From a later entry it is a fault of portability: what the first one
 	// would have taken, this one does not.
-	w.passedOver = true
 	return nil
 }
 
@@ -93,6 +96,7 @@ func (w *walk) report(e *entry, a *attempt, v Verdict) {
 
 // giveUp ends the walk without an answer from a provider.
 func (w *walk) giveUp() *Answer {
+	w.blameUnreached()
 	switch cause := context.Cause(w.ctx); {
 	case errors.Is(cause, ErrShutdown):
 		return w.finishOwn(Interrupted, AppError{Status: 503, Class: ServiceUnavailable, Message: "The sidecar is shutting down."}, nil)

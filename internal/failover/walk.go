@@ -25,7 +25,6 @@ type walk struct {
 
 	tried      []*entry // in order; an entry's retries are one visit
 	tries      int
-	passedOver bool // somebody who could have served stands before the one who answers
 	refused    []refusal
 	reasons    []Class // by entry; empty: not looked at
 	ineligible *IneligibleError
@@ -35,6 +34,7 @@ type walk struct {
 	// mistake; otherFault tells that some entry failed in another way.
 	mistake    *providerError
 	otherFault bool
+	unreached  []unreached
 }
 
 // refusal is an entry whose circuit said no.
@@ -45,6 +45,7 @@ type refusal struct {
 
 func newWalk(ctx context.Context, e *Engine, req *Request, shape Shape, chain *Chain) *walk {
 	w := &walk{engine: e, ctx: ctx, req: req, shape: shape, chain: chain, appModel: shape.Model}
+	w.shape.Stream = shape.Stream && !req.Operation.unaryOnly()
 	if shape.Model == chain.Name() {
 		w.appModel = ""
 	}
@@ -57,18 +58,24 @@ func newWalk(ctx context.Context, e *Engine, req *Request, shape Shape, chain *C
 }
 
 // patience is how long the app's SDK will wait for an answer, less a twentieth
-// (at most half a second), so that ours arrives in time. 0: not said.
+// (at most half a second), so that ours arrives in time: for the whole call, or
+// for the first byte, which comes at the commit. 0: not said.
 func patience(h http.Header) time.Duration {
-	v := h["X-Stainless-Timeout"]
-	if len(v) == 0 {
-		return 0
+	var least time.Duration
+	for _, name := range [...]string{"X-Stainless-Timeout", "X-Stainless-Read-Timeout"} {
+		v := h[name]
+		if len(v) == 0 {
+			continue
+		}
+		s, err := strconv.ParseFloat(v[0], 64)
+		if err != nil {
+			continue
+		}
+		if d := seconds(s); d > 0 && (least == 0 || d < least) {
+			least = d
+		}
 	}
-	s, err := strconv.ParseFloat(v[0], 64)
-	if err != nil {
-		return 0
-	}
-	d := seconds(s)
-	return d - min(d/20, 500*time.Millisecond)
+	return least - min(least/20, 500*time.Millisecond)
 }
 
 func minTime(a, b time.Time) time.Time {
@@ -81,6 +88,7 @@ func minTime(a, b time.Time) time.Time {
 // run tries the entries in order, then those whose breaker alone is in the
 // way, and gives up.
 func (w *walk) run() *Answer {
+	defer w.blameUnreached()
 	for _, e := range w.chain.entries {
 		if a := w.visit(e); a != nil {
 			return a
@@ -112,7 +120,6 @@ func (w *walk) visit(e *entry) *Answer {
 	permit, no := e.circuit.Allow(cred.Fingerprint)
 	if permit == nil {
 		w.refused = append(w.refused, refusal{e, no})
-		w.passedOver = true
 		w.passBy(e, no.Class)
 		return nil
 	}
@@ -164,33 +171,37 @@ type plan struct {
 	credentials Credentials
 }
 
+// unfit says why an entry cannot serve the request at all, as far as that is
+// known without translating it; empty: it may.
+func (w *walk) unfit(e *entry) (Class, *IneligibleError) {
+	native := e.native[w.req.Operation.Dialect]
+	switch {
+	case w.tooLong != nil && e != w.tooLong && !largerWindow(e, w.tooLong):
+		return ContextTooLong, nil
+	case w.modelFor(e) == "" && (!native || w.appModel == "" && w.shape.Model != ""):
+		return NoModel, &IneligibleError{Field: "model", Reason: "the provider " + strconv.Quote(e.cfg.Name) + " has no model of its own for this request"}
+	case !native && w.req.Operation.Whole:
+		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "only an entry that speaks this dialect itself can answer it"}
+	}
+	return "", nil
+}
+
 // plan decides whether an entry can serve the request at all, and prepares its
 // body. Where it cannot, the reason is booked and nobody is blamed.
 func (w *walk) plan(e *entry) (plan, bool) {
-	if w.tooLong != nil && e != w.tooLong && !largerWindow(e, w.tooLong) {
-		w.reasons[e.index] = ContextTooLong
+	if reason, err := w.unfit(e); reason != "" {
+		w.cannot(e, reason, err)
 		return plan{}, false
 	}
-	op := w.req.Operation
-	native := e.native[op.Dialect]
-	model := w.modelFor(e)
-	if model == "" && (!native || w.appModel == "" && w.shape.Model != "") {
-		w.cannot(e, NoModel, &IneligibleError{Field: "model", Reason: "the provider " + strconv.Quote(e.cfg.Name) + " has no model of its own for this request"})
-		return plan{}, false
+	p := plan{op: w.req.Operation, model: w.modelFor(e)}
+	if !e.native[p.op.Dialect] {
+		return w.translate(e, p)
 	}
-	p := plan{op: op, model: model}
-	if native {
-		p.body = w.req.Body
-		if model != "" && model != w.shape.Model {
-			p.body = NewReplay(w.shape.WithModel(w.req.Body.Bytes(), model))
-		}
-		return p, true
+	p.body = w.req.Body
+	if p.model != "" {
+		p.body = w.shape.withModel(w.req.Body, p.model)
 	}
-	if op.Whole {
-		w.cannot(e, Ineligible, &IneligibleError{Field: op.Path, Reason: "only an entry that speaks this dialect itself can answer it"})
-		return plan{}, false
-	}
-	return w.translate(e, p)
+	return p, true
 }
 
 // translate prepares the body for the first dialect of the entry that the
@@ -205,6 +216,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 		t, err := w.engine.dialects.Translate(w.req.Operation.Dialect, to, w.req.Body.Bytes(),
 			TranslateOptions{Model: p.model, MaxTokensField: e.endpoint.MaxTokensField()})
 		if err == nil {
+			w.req.Body.Keep() // a translation may refer to it until the answer ends
 			p.op, p.translation, p.body = op, t, NewReplay(t.Body())
 			return p, true
 		}
@@ -267,6 +279,9 @@ func largerWindow(e, small *entry) bool {
 func (w *walk) othersRemain(e *entry) bool {
 	for _, o := range w.chain.entries[e.index+1:] {
 		if w.reasons[o.index] != "" || slices.Contains(w.tried, o) {
+			continue
+		}
+		if reason, _ := w.unfit(o); reason != "" {
 			continue
 		}
 		if cred, err := o.endpoint.Credential(); err == nil && o.circuit.State(cred.Fingerprint).Usable() {

@@ -36,7 +36,9 @@ type world struct {
 	openai    *simulator.Provider
 	servers   map[string]*simulator.Server
 	listeners map[string]*simulator.MemoryListener
+	dialling  func(context.Context) error // in the way of every connection; nil: nothing is
 	provider  *provider.Provider
+	ledger    *ledger
 	store     *failover.Store
 	engine    *failover.Engine
 	seen      *recorder
@@ -61,28 +63,35 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // recorder is an observer that remembers.
 type recorder struct {
-	mu       sync.Mutex
-	attempts []failover.Attempt
-	reports  []failover.RequestReport
-	bypassed []string
+	forgetful bool // remembers nothing, for long runs
+	mu        sync.Mutex
+	attempts  []failover.Attempt
+	reports   []failover.RequestReport
+	bypassed  []string
 }
 
 func (r *recorder) Attempted(a failover.Attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.attempts = append(r.attempts, a)
+	if !r.forgetful {
+		r.attempts = append(r.attempts, a)
+	}
 }
 
 func (r *recorder) Finished(p failover.RequestReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reports = append(r.reports, p)
+	if !r.forgetful {
+		r.reports = append(r.reports, p)
+	}
 }
 
 func (r *recorder) Bypassed(_, p string, reason failover.Class) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.bypassed = append(r.bypassed, p+" "+string(reason))
+	if !r.forgetful {
+		r.bypassed = append(r.bypassed, p+" "+string(reason))
+	}
 }
 func (r *recorder) FailedOver(_, _, _ string, _ failover.Class) {}
 func (r *recorder) Applied(*failover.Snapshot)                  {}
@@ -116,7 +125,13 @@ func threeEntries() failover.ChainConfig {
 // newWorld starts everything; call it, and close it, inside the bubble.
 func newWorld(t *testing.T, chain failover.ChainConfig) *world {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{Keep: 1 << 20, Providers: []simulator.ProviderConfig{
+	return newWorldOf(t, chain, 1<<20)
+}
+
+// newWorldOf starts a world whose providers remember only so many requests.
+func newWorldOf(t *testing.T, chain failover.ChainConfig, keep int) *world {
+	t.Helper()
+	sim, err := simulator.New(simulator.Options{Keep: keep, Providers: []simulator.ProviderConfig{
 		{Name: "anthropic", Kind: simulator.Anthropic, Keys: []string{"key-of-ANTHROPIC"}},
 		{Name: "openai", Kind: simulator.OpenAI, Keys: []string{"key-of-OPENAI"}},
 	}})
@@ -128,7 +143,7 @@ func newWorld(t *testing.T, chain failover.ChainConfig) *world {
 		servers: map[string]*simulator.Server{}, listeners: map[string]*simulator.MemoryListener{}, seen: &recorder{},
 	}
 	for _, p := range sim.Providers() {
-		w.listen(p)
+		w.serve(p.Name(), p.Handler())
 	}
 	w.provider = provider.New(provider.Options{Dial: w.dial, Getenv: func(name string) string {
 		if name == "SLACK" {
@@ -142,7 +157,8 @@ func newWorld(t *testing.T, chain failover.ChainConfig) *world {
 		Log: slog.New(slog.DiscardHandler),
 	})
 	observer := failover.Observers{w.seen, w.notifier}
-	w.store = failover.NewStore(failover.Deps{Circuits: circuit.NewRegistry(), Dialects: dialects, Endpoints: w.provider}, observer)
+	w.ledger = &ledger{Circuits: circuit.NewRegistry()}
+	w.store = failover.NewStore(failover.Deps{Circuits: w.ledger, Dialects: dialects, Endpoints: w.provider}, observer)
 	w.engine = failover.NewEngine(w.store, dialects, observer)
 	if err := w.store.Apply(failover.Config{Chains: []failover.ChainConfig{chain}}); err != nil {
 		t.Fatal(err)
@@ -150,9 +166,14 @@ func newWorld(t *testing.T, chain failover.ChainConfig) *world {
 	return w
 }
 
-func (w *world) listen(p *simulator.Provider) {
-	host := p.Name() + ".test.svc:80"
-	s, err := simulator.NewServer(p.Handler(), simulator.ServerOptions{Listen: func() (net.Listener, error) {
+// serve puts a handler behind the host of that name, in the place of what was
+// there.
+func (w *world) serve(name string, h http.Handler) {
+	host := name + ".test.svc:80"
+	if s := w.servers[name]; s != nil {
+		s.Stop()
+	}
+	s, err := simulator.NewServer(h, simulator.ServerOptions{Listen: func() (net.Listener, error) {
 		l := simulator.NewMemoryListener()
 		w.listeners[host] = l
 		return l, nil
@@ -163,10 +184,15 @@ func (w *world) listen(p *simulator.Provider) {
 	if err := s.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.servers[p.Name()] = s
+	w.servers[name] = s
 }
 
 func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if w.dialling != nil {
+		if err := w.dialling(ctx); err != nil {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+		}
+	}
 	l := w.listeners[addr]
 	if l == nil {
 		return nil, &net.OpError{Op: "dial", Err: errors.New("no such host in this test: " + addr)}
@@ -181,6 +207,7 @@ func (w *world) close() {
 		s.Stop()
 	}
 	w.provider.CloseIdle()
+	w.ledger.check(w.t)
 }
 
 // got is an answer as the app read it.
@@ -188,7 +215,6 @@ type got struct {
 	status int
 	header http.Header
 	body   string
-	pieces []string
 	err    error // nil: complete
 	took   time.Duration
 }
@@ -209,17 +235,15 @@ func (w *world) call(ctx context.Context, op failover.Operation, body string, he
 	a := w.engine.Serve(ctx, &failover.Request{Operation: op, Header: h, Body: failover.NewReplay([]byte(body)), Received: from})
 	defer a.Close()
 	g := got{status: a.Status, header: a.Header}
+	var whole strings.Builder
 	for {
 		piece, err := a.Next()
-		g.body += string(piece)
-		if len(piece) > 0 {
-			g.pieces = append(g.pieces, string(piece))
-		}
+		whole.Write(piece)
 		if err != nil {
 			if err != io.EOF {
 				g.err = err
 			}
-			g.took = time.Since(from)
+			g.body, g.took = whole.String(), time.Since(from)
 			return g
 		}
 	}

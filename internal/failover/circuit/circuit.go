@@ -13,7 +13,7 @@ type circuit struct {
 	key      failover.CircuitKey
 	entry    *scope
 	host     *host
-	settings failover.Breaker // for credentials that appear later
+	settings failover.Breaker // guarded by the registry's mutex
 	forced   atomic.Bool
 
 	credential atomic.Pointer[credential] // the one asked for last
@@ -33,10 +33,17 @@ func (c *circuit) scopes(fingerprint string) [3]*scope {
 	}
 	known := c.credential.Load()
 	if known == nil || known.fingerprint != fingerprint {
-		known = &credential{fingerprint, c.registry.credential(c.host, fingerprint, c.settings)}
-		c.credential.Store(known)
+		known = c.registry.credential(c, fingerprint)
 	}
 	return [3]*scope{&c.host.scope, known.scope, c.entry}
+}
+
+// shared are the scopes that other entries may use as well.
+func (c *circuit) shared() []*scope {
+	if known := c.credential.Load(); known != nil {
+		return []*scope{&c.host.scope, known.scope}
+	}
+	return []*scope{&c.host.scope}
 }
 
 // Allow implements failover.Circuit.
@@ -141,6 +148,9 @@ func (p *permit) Done(v failover.Verdict) {
 	}
 	p.ended = true
 	defer p.release()
+	if v.Blame == failover.Credential && p.slots[1].scope == nil {
+		v.Blame = failover.Entry // it sends no credential that could be held
+	}
 	now := time.Now()
 	for i := range p.slots {
 		sl := &p.slots[i]

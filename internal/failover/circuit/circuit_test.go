@@ -313,6 +313,17 @@ func TestSlotsAreGivenBackWhenAnotherScopeRefuses(t *testing.T) {
 	})
 }
 
+func TestABlamedCredentialOfAnEntryWithoutOneIsTheEntrys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := single(defaults)
+		p, _ := c.Allow("")
+		p.Done(badKey)
+		if q, no := c.Allow(""); q != nil || !no.Gated || no.Class != failover.Unauthorized {
+			t.Errorf("an entry that refuses us without a key is asked again; the refusal is %+v", no)
+		}
+	})
+}
+
 func TestAGateIsOnlyExtended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := single(defaults)
@@ -459,4 +470,37 @@ func BenchmarkAllow(b *testing.B) {
 		p, _ := c.Allow("k")
 		p.Done(success)
 	}
+}
+
+// TestALostConnectionCountsOnceForAllItsStreams also shows that several lost
+// connections are an outage.
+func TestALostConnectionCountsOnceForAllItsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := single(defaults)
+		lose := func(connection any, streams int) {
+			t.Helper()
+			permits := make([]failover.Permit, 0, streams)
+			for range streams {
+				p, _ := c.Allow("k")
+				if p == nil {
+					t.Fatal("a stream was refused")
+				}
+				p.Commit()
+				permits = append(permits, p)
+			}
+			for _, p := range permits {
+				p.Done(failover.Verdict{Class: failover.ConnectionReset, Blame: failover.Host, Strike: true, Connection: connection})
+			}
+		}
+		lose(new(int), 20)
+		phase(t, c, failover.Closed)
+		lose(new(int), 1)
+		phase(t, c, failover.Closed)
+		lose(new(int), 1)
+		phase(t, c, failover.Closed) // 3 of 10
+		for range 2 {
+			lose(new(int), 1)
+		}
+		phase(t, c, failover.Open)
+	})
 }

@@ -17,6 +17,11 @@
 // gobreaker's own counts would let an hour of perfect service delay a trip for
 // as long again.
 //
+// Visits overlap with what happens to a scope. Each trip, recovery, gate and
+// fresh breaker is a turn, and a visit that began before the last turn says
+// nothing about what comes after it: it neither heals nor strikes, and holds no
+// slot.
+//
 // After a gate's deadline the scope gets a fresh breaker and is on trial: one
 // request at a time until one succeeds. There are no timers and no goroutines:
 // time is compared when somebody asks. All of a scope's state, its breaker

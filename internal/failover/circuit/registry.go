@@ -1,6 +1,7 @@
 package circuit
 
 import (
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -60,7 +61,8 @@ func NewRegistry() *Registry {
 }
 
 // Circuit implements failover.Circuits. The breakers of a host and of a
-// credential have the settings of the entry that named them first.
+// credential have the settings of the first entry that uses them, in the order
+// of the configuration; see Retain.
 func (r *Registry) Circuit(key failover.CircuitKey, settings failover.Breaker) failover.Circuit {
 	r.mu.Lock()
 	c := r.circuits[key]
@@ -72,51 +74,76 @@ func (r *Registry) Circuit(key failover.CircuitKey, settings failover.Breaker) f
 			h.fresh()
 			r.hosts[key.Host] = h
 		}
-		c = &circuit{registry: r, key: key, host: h, settings: settings, entry: newScope(failover.Entry, settings, r.jitter)}
+		c = &circuit{registry: r, key: key, host: h, entry: newScope(failover.Entry, settings, r.jitter)}
 		r.circuits[key] = c
 	}
+	c.settings = settings
 	r.mu.Unlock()
 	c.entry.reconfigure(settings, time.Now())
 	return c
 }
 
-// Retain implements failover.Circuits. A credential that no entry uses any
-// more is forgotten with it.
+// Retain implements failover.Circuits. The keys are in the order of the
+// configuration: what entries share takes the settings of its first user. A
+// credential that no entry uses any more is forgotten with it.
 func (r *Registry) Retain(keys []failover.CircuitKey) {
+	for s, settings := range r.retain(keys) {
+		s.reconfigure(settings, time.Now())
+	}
+}
+
+// retain forgets what is not listed, and returns what is shared.
+func (r *Registry) retain(keys []failover.CircuitKey) map[*scope]failover.Breaker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept := make(map[failover.CircuitKey]*circuit, len(keys))
 	hosts := make(map[string]*host, len(keys))
-	used := map[*scope]bool{}
+	shared := map[*scope]failover.Breaker{}
 	for _, k := range keys {
 		c := r.circuits[k]
 		if c == nil {
 			continue
 		}
 		kept[k], hosts[k.Host] = c, c.host
-		if known := c.credential.Load(); known != nil {
-			used[known.scope] = true
-		}
-	}
-	for _, h := range hosts {
-		for fingerprint, s := range h.credentials {
-			if !used[s] {
-				delete(h.credentials, fingerprint)
+		for _, s := range c.shared() {
+			if _, ok := shared[s]; !ok {
+				shared[s] = c.settings
 			}
 		}
 	}
 	r.circuits, r.hosts = kept, hosts
+	for _, h := range hosts {
+		r.forget(h)
+	}
+	return shared
 }
 
-// credential finds the scope of a credential at a host. Another fingerprint is
-// another scope: a changed key starts without the old one's gate.
-func (r *Registry) credential(h *host, fingerprint string, settings failover.Breaker) *scope {
+// forget drops the credentials of a host that no entry uses. Requires the lock.
+func (r *Registry) forget(h *host) {
+	used := map[*scope]bool{}
+	for _, c := range r.circuits {
+		if known := c.credential.Load(); known != nil {
+			used[known.scope] = true
+		}
+	}
+	maps.DeleteFunc(h.credentials, func(_ string, s *scope) bool { return !used[s] })
+}
+
+// credential finds the scope of the credential that a circuit uses now.
+// Another fingerprint is another scope: a changed key starts without the old
+// one's gate.
+func (r *Registry) credential(c *circuit, fingerprint string) *credential {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := h.credentials[fingerprint]
+	s, old := c.host.credentials[fingerprint], true
 	if s == nil {
-		s = newScope(failover.Credential, settings, r.jitter)
-		h.credentials[fingerprint] = s
+		s, old = newScope(failover.Credential, c.settings, r.jitter), false
+		c.host.credentials[fingerprint] = s
 	}
-	return s
+	known := &credential{fingerprint, s}
+	c.credential.Store(known)
+	if !old { // a key that is rotated for years leaves nothing behind
+		r.forget(c.host)
+	}
+	return known
 }

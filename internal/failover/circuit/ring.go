@@ -1,43 +1,56 @@
 package circuit
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+)
 
 // ringSize is how many finished outcomes the failure ratio looks back on.
 const ringSize = 10
 
-// ring remembers the last outcomes.
+// ringRoom is how many are kept, so that those taken back leave no gap.
+const ringRoom = 3 * ringSize
+
+// ring remembers the last outcomes, the oldest first.
 type ring struct {
-	outcomes [ringSize]outcome
-	pushed   uint64 // how many there have been; also the id of the last
+	outcomes []outcome
+	last     uint64 // id of the newest; ids are never used twice
 }
 
 type outcome struct {
+	id     uint64
 	at     time.Time
 	failed bool
 }
 
 // push adds an outcome and returns its id.
 func (r *ring) push(failed bool, now time.Time) uint64 {
-	r.outcomes[r.pushed%ringSize] = outcome{now, failed}
-	r.pushed++
-	return r.pushed
-}
-
-// fail turns the success of that id into a failure. If it has left the ring,
-// the failure is a new outcome.
-func (r *ring) fail(id uint64, now time.Time) {
-	if id == 0 || r.pushed-id >= ringSize {
-		r.push(true, now)
-		return
+	if len(r.outcomes) == ringRoom {
+		r.outcomes = slices.Delete(r.outcomes, 0, 1)
 	}
-	r.outcomes[(id-1)%ringSize].failed = true
+	r.last++
+	r.outcomes = append(r.outcomes, outcome{r.last, now, failed})
+	return r.last
 }
 
-// failing reports whether at least percent of the outcomes since then failed.
-func (r *ring) failing(percent int, since time.Time) bool {
+// remove takes an outcome back, where it is still there.
+func (r *ring) remove(id uint64) {
+	r.outcomes = slices.DeleteFunc(r.outcomes, func(o outcome) bool { return o.id == id })
+}
+
+// clear forgets the outcomes.
+func (r *ring) clear() { r.outcomes = r.outcomes[:0] }
+
+// trips reports whether what the ring knows is enough to open: the share of
+// failures within the window and, where the ring holds all of the window's
+// outcomes, their number as well. gobreaker counts in steps of its buckets and
+// knows neither exactly.
+func (r *ring) trips(b failover.Breaker, now time.Time) bool {
 	all, failed := 0, 0
-	for _, o := range r.outcomes[:min(r.pushed, ringSize)] {
-		if o.at.Before(since) {
+	for _, o := range r.outcomes[max(0, len(r.outcomes)-ringSize):] {
+		if now.Sub(o.at) > b.Window {
 			continue
 		}
 		all++
@@ -45,5 +58,5 @@ func (r *ring) failing(percent int, since time.Time) bool {
 			failed++
 		}
 	}
-	return failed*100 >= percent*all
+	return (all == ringSize || failed >= b.Failures) && failed*100 >= b.FailureRatioPercent*all
 }

@@ -10,12 +10,6 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover"
 )
 
-// Outcomes as gobreaker takes them: nil is a success.
-var (
-	errStrike   = errors.New("a failure")
-	errExcluded = errors.New("neither success nor failure")
-)
-
 // scope is one of the three places where blame lands.
 type scope struct {
 	kind   failover.Scope
@@ -25,18 +19,30 @@ type scope struct {
 	settings failover.Breaker
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	ring     ring
-	tripped  time.Time // when the breaker opened last
+	// turns counts what changed the scope's mind: a trip, a recovery, a gate, a
+	// fresh breaker. What a visit from before the last turn has to say is about
+	// a time that is over: it neither heals nor strikes.
+	turns   uint64
+	tripped time.Time // when the breaker opened; zero: it is not open
 	// heldUntil keeps the scope open like a tripped breaker where gobreaker
 	// cannot: after a failed trial, after a change of settings, and for a host
 	// whose models fail together.
 	heldUntil time.Time
 	gateUntil time.Time
+	gated     cause // why the gate is closed
 	// trial admits one request at a time until one succeeds.
 	trial, trialBusy bool
 	// limited counts rate limits without a hint in a row.
 	limited int
+	// broken is the connection whose loss was counted last.
+	broken any
 
-	since  time.Time // when it left the closed phase; zero: it is closed
+	since time.Time // when it left the closed phase; zero: it is closed
+	cause cause     // why, most recently
+}
+
+// cause is a fault as people are told it.
+type cause struct {
 	class  failover.Class
 	detail string
 }
@@ -47,28 +53,41 @@ func newScope(kind failover.Scope, settings failover.Breaker, jitter func() floa
 	return s
 }
 
-// fresh replaces the breaker by a closed one.
+// buckets is how many steps gobreaker's window slides in.
+const buckets = 20
+
+// fresh replaces the breaker by a closed one. Requires the lock.
 func (s *scope) fresh() {
-	s.ring = ring{}
 	settings := s.settings
+	// A bucket period of 0 would forget everything at the end of each window.
+	// One bucket more than the window has lets no failure go too early; the ring
+	// knows which ones are too old.
+	bucket := max(settings.Window/buckets, time.Millisecond)
 	s.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		MaxRequests: 1,
-		Interval:    settings.Window,
-		// A bucket period of 0 would forget everything at the end of each
-		// window; twenty buckets make the window slide.
-		BucketPeriod: max(settings.Window/20, time.Millisecond),
+		MaxRequests:  1,
+		Interval:     settings.Window + bucket,
+		BucketPeriod: bucket,
 		Timeout:      settings.OpenFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
-			return int(c.TotalFailures) >= settings.Failures &&
-				s.ring.failing(settings.FailureRatioPercent, time.Now().Add(-settings.Window))
+			return int(c.TotalFailures) >= settings.Failures && s.ring.trips(settings, time.Now())
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errExcluded) },
 	})
+	s.ring.clear()
+	s.tripped = time.Time{}
+	s.turn()
+}
+
+// turn makes the visits under way ones of the past. Requires the lock.
+func (s *scope) turn() {
+	s.turns++
+	s.trialBusy = false
 }
 
 // slot is one admission of a scope.
 type slot struct {
 	scope   *scope
+	turn    uint64      // the scope's turns when it was given
 	done    func(error) // of the breaker; nil for a forced visit past it
 	trial   bool
 	success uint64 // id in the ring, after the commit
@@ -79,24 +98,36 @@ func (s *scope) allow(now time.Time) (slot, failover.Refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(now)
+	until := s.openUntil()
 	switch {
 	case now.Before(s.gateUntil):
-		return slot{}, failover.Refusal{Class: s.class, Until: s.gateUntil, Gated: true}
-	case now.Before(s.heldUntil):
-		return slot{}, failover.Refusal{Class: failover.CircuitOpen, Until: s.heldUntil}
+		return slot{}, failover.Refusal{Class: s.gated.class, Until: until, Gated: true}
+	case now.Before(until):
+		return slot{}, failover.Refusal{Class: failover.CircuitOpen, Until: until}
 	case s.trial && s.trialBusy:
 		return slot{}, failover.Refusal{Class: failover.CircuitOpen, Until: now}
 	}
 	done, err := s.breaker.Allow()
-	if err != nil {
-		until := now // half-open and busy
-		if errors.Is(err, gobreaker.ErrOpenState) {
-			until = s.tripped.Add(s.settings.OpenFor)
-		}
-		return slot{}, failover.Refusal{Class: failover.CircuitOpen, Until: until}
+	if err != nil { // half-open and busy
+		return slot{}, failover.Refusal{Class: failover.CircuitOpen, Until: now}
 	}
+	return s.take(done), failover.Refusal{}
+}
+
+// openUntil is when all that holds the scope open is over; zero or past:
+// nothing does. Requires the lock.
+func (s *scope) openUntil() time.Time {
+	until := maxTime(s.gateUntil, s.heldUntil)
+	if s.breaker.State() == gobreaker.StateOpen {
+		until = maxTime(until, s.tripped.Add(s.settings.OpenFor))
+	}
+	return until
+}
+
+// take makes the slot of a visit that the breaker admitted. Requires the lock.
+func (s *scope) take(done func(error)) slot {
 	s.trialBusy = s.trial
-	return slot{scope: s, done: done, trial: s.trial}, failover.Refusal{}
+	return slot{scope: s, turn: s.turns, done: done, trial: s.trial}
 }
 
 // force takes a slot past an open breaker; false where a gate or a trial under
@@ -105,29 +136,32 @@ func (s *scope) force(now time.Time) (slot, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(now)
-	if now.Before(s.gateUntil) || s.trialBusy {
+	if now.Before(s.gateUntil) || s.trial && s.trialBusy {
 		return slot{}, false
 	}
 	if now.Before(s.heldUntil) {
-		return slot{scope: s}, true
+		return slot{scope: s, turn: s.turns}, true
 	}
 	done, err := s.breaker.Allow()
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
-		return slot{scope: s}, true
+		return slot{scope: s, turn: s.turns}, true
 	case err != nil:
 		return slot{}, false
 	}
-	s.trialBusy = s.trial
-	return slot{scope: s, done: done, trial: s.trial}, true
+	return s.take(done), true
 }
 
 // advance applies what time alone has changed. Requires the lock.
 func (s *scope) advance(now time.Time) {
+	if !s.tripped.IsZero() && s.breaker.State() == gobreaker.StateHalfOpen {
+		s.tripped = time.Time{}
+		s.turn()
+	}
 	if !s.gateUntil.IsZero() && !now.Before(s.gateUntil) {
-		s.gateUntil = time.Time{}
+		s.gateUntil, s.gated = time.Time{}, cause{}
 		// A breaker that is open by itself keeps its own time.
-		if s.breaker.State() == gobreaker.StateClosed && !now.Before(s.heldUntil) {
+		if s.breaker.State() != gobreaker.StateOpen && !now.Before(s.heldUntil) {
 			s.fresh()
 			s.trial = true
 		}
@@ -139,115 +173,12 @@ func (s *scope) advance(now time.Time) {
 	}
 }
 
-// excuse gives a slot back without an outcome.
-func (s *scope) excuse(sl *slot) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.end(sl, errExcluded)
-}
-
-// succeed books a success.
-func (s *scope) succeed(sl *slot, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sl.done == nil { // a forced visit: the breaker was wrong by now
-		s.fresh()
-		s.heldUntil = time.Time{}
-	}
-	sl.success = s.ring.push(false, now)
-	s.end(sl, nil)
-	s.trial, s.limited = false, 0
-	if s.breaker.State() == gobreaker.StateClosed && !now.Before(s.gateUntil) && !now.Before(s.heldUntil) {
-		s.since, s.class, s.detail = time.Time{}, "", ""
-	}
-}
-
-// blame books a fault. committed tells that its visit was booked as a success
-// before. It reports whether the breaker opened now.
-func (s *scope) blame(sl *slot, v failover.Verdict, committed bool, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	wasOpen := s.breaker.State() == gobreaker.StateOpen
-	switch {
-	case !v.Strike:
-		s.end(sl, errExcluded)
-	case committed:
-		s.ring.fail(sl.success, now)
-		if done, err := s.breaker.Allow(); err == nil {
-			done(errStrike)
-		}
-	case sl.done == nil: // a forced visit that failed changes nothing
-	default:
-		s.ring.push(true, now)
-		onTrial := sl.trial
-		s.end(sl, errStrike)
-		if onTrial {
-			s.trial = false
-			s.hold(now)
-		}
-	}
-	opened := !wasOpen && s.breaker.State() == gobreaker.StateOpen
-	if opened {
-		s.tripped = now
-	}
-	if v.Hold > 0 {
-		s.close(v, now)
-	}
-	if opened || v.Hold > 0 || !s.heldUntil.IsZero() {
-		s.leaveClosed(v.Class, v.Detail, now)
-	}
-	return opened
-}
-
-// end gives the slot back to the breaker, once. Requires the lock.
-func (s *scope) end(sl *slot, err error) {
-	if sl.done != nil {
-		sl.done(err)
-		sl.done = excludedAlready
-	}
-	if sl.trial {
-		s.trialBusy, sl.trial = false, false
-	}
-}
-
-func excludedAlready(error) {}
-
-// hold opens the scope for the breaker's time. Requires the lock.
-func (s *scope) hold(now time.Time) {
-	s.heldUntil = maxTime(s.heldUntil, now.Add(s.settings.OpenFor))
-}
-
-// Bounds of a closed gate.
-const (
-	maxHold        = time.Hour
-	maxLimitedHold = time.Minute // of rate limits without a hint
-	jitterShare    = 0.2         // added, so that pods do not come back together
-)
-
-// close shuts the gate; a deadline is only ever extended. Requires the lock.
-func (s *scope) close(v failover.Verdict, now time.Time) {
-	d := v.Hold
-	if v.Class == failover.RateLimited && v.RetryAfter == 0 {
-		d = min(d<<min(s.limited, 8), maxLimitedHold)
-		s.limited++
-	}
-	d += time.Duration(float64(d) * jitterShare * s.jitter())
-	s.gateUntil = maxTime(s.gateUntil, now.Add(min(d, maxHold)))
-}
-
-func (s *scope) leaveClosed(class failover.Class, detail string, now time.Time) {
-	if s.since.IsZero() {
-		s.since = now
-	}
-	s.class, s.detail = class, detail
-}
-
 // open holds a host open because its models fail together.
 func (s *scope) open(v failover.Verdict, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hold(now)
-	s.leaveClosed(v.Class, v.Detail, now)
+	s.leaveClosed(cause{v.Class, v.Detail}, now)
 }
 
 // reconfigure takes other settings and keeps what is known: an open breaker
@@ -274,15 +205,14 @@ func (s *scope) state(now time.Time) failover.CircuitState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(now)
-	st := failover.CircuitState{Scope: s.kind, Reason: s.class, Detail: s.detail, Since: s.since}
-	switch breaker := s.breaker.State(); {
+	st := failover.CircuitState{Scope: s.kind, Reason: s.cause.class, Detail: s.cause.detail, Since: s.since}
+	switch until := s.openUntil(); {
 	case now.Before(s.gateUntil):
-		st.Phase, st.Gated, st.Until = failover.Open, true, s.gateUntil
-	case now.Before(s.heldUntil):
-		st.Phase, st.Until = failover.Open, s.heldUntil
-	case breaker == gobreaker.StateOpen:
-		st.Phase, st.Until = failover.Open, s.tripped.Add(s.settings.OpenFor)
-	case breaker == gobreaker.StateHalfOpen || s.trial:
+		st.Phase, st.Gated, st.Until = failover.Open, true, until
+		st.Reason, st.Detail = s.gated.class, s.gated.detail
+	case now.Before(until):
+		st.Phase, st.Until = failover.Open, until
+	case s.breaker.State() != gobreaker.StateClosed || s.trial:
 		st.Phase, st.Until = failover.HalfOpen, now
 	default:
 		return failover.CircuitState{Reason: failover.OK}

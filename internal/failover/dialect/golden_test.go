@@ -28,6 +28,7 @@ var update = flag.Bool("update", false, "rewrite the golden output files")
 // expectation is what a case's expect.json says, beside its golden bytes.
 type expectation struct {
 	// Requests.
+	Model                 string // of the entry; empty: one that nothing is known of
 	MaxTokensField        string // of the entry; empty: max_completion_tokens
 	Ineligible            string // field of the refusal
 	Dropped, Approximated []string
@@ -135,11 +136,14 @@ func child(v failover.RawJSON, step string) failover.RawJSON {
 
 func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 	cases(t, "request", func(t *testing.T, d direction, dir string, want expectation) {
+		if want.Model == "" {
+			want.Model = "entry-model"
+		}
 		if want.MaxTokensField == "" {
 			want.MaxTokensField = "max_completion_tokens"
 		}
 		tr, err := dialect.New().Translate(d.app, d.entry, read(t, dir, "input.json"), failover.TranslateOptions{
-			Model: "entry-model", MaxTokensField: want.MaxTokensField,
+			Model: want.Model, MaxTokensField: want.MaxTokensField,
 		})
 		if want.Ineligible != "" {
 			refusal, ok := errors.AsType[*failover.IneligibleError](err)

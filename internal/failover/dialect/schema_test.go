@@ -47,11 +47,16 @@ func unknown(v failover.RawJSON, known ...string) string {
 func forbiddenInMessages(body []byte) string {
 	v := failover.RawJSON(body)
 	if p := unknown(v, "model", "max_tokens", "system", "messages", "tools", "tool_choice", "stop_sequences",
-		"output_config", "metadata", "service_tier", "stream"); p != "" {
+		"thinking", "output_config", "metadata", "service_tier", "stream"); p != "" {
 		return p
 	}
-	if n, ok := v.Member("max_tokens").Int(); !ok || n < 1 {
+	limit, ok := v.Member("max_tokens").Int()
+	if !ok || limit < 1 {
 		return "max_tokens"
+	}
+	prefilled := strings.HasPrefix(v.Member("model").Text(), "claude-haiku-4")
+	if p := forbiddenThinking(v, limit); p != "" {
+		return p
 	}
 	hasTools := len(elements(v.Member("tools"))) > 0
 	if !hasTools && (v.Member("tools") != nil || v.Member("tool_choice") != nil) {
@@ -80,10 +85,32 @@ func forbiddenInMessages(body []byte) string {
 			return fmt.Sprintf("turn %d: %s", i, p)
 		}
 	}
-	if len(turns)%2 == 0 {
+	if len(turns)%2 == 0 && !prefilled {
 		return "the last turn is the assistant's"
 	}
 	return ""
+}
+
+// forbiddenThinking checks the settings of thinking against each other.
+func forbiddenThinking(v failover.RawJSON, limit int64) string {
+	thinking := v.Member("thinking")
+	switch budget, _ := thinking.Member("budget_tokens").Int(); thinking.Member("type").Text() {
+	case "enabled":
+		if choice := v.Member("tool_choice").Member("type").Text(); budget < 1024 || budget >= limit || choice == "any" || choice == "tool" {
+			return "thinking " + string(thinking)
+		}
+	case "", "disabled", "adaptive":
+		if thinking.Member("budget_tokens") != nil {
+			return "thinking " + string(thinking)
+		}
+	default:
+		return "thinking " + string(thinking)
+	}
+	switch v.Member("output_config").Member("effort").Text() {
+	case "", "low", "medium", "high", "xhigh", "max":
+		return ""
+	}
+	return "effort"
 }
 
 // forbiddenBlocks checks one turn. used holds the ids of all calls so far.
@@ -130,7 +157,7 @@ func forbiddenBlocks(blocks []failover.RawJSON, used map[string]bool, hasTools b
 func forbiddenInChat(body []byte) string {
 	v := failover.RawJSON(body)
 	if p := unknown(v, "model", "max_completion_tokens", "max_tokens", "messages", "tools", "tool_choice", "parallel_tool_calls",
-		"stop", "response_format", "temperature", "top_p", "user", "safety_identifier", "service_tier", "stream", "stream_options"); p != "" {
+		"stop", "response_format", "temperature", "top_p", "reasoning_effort", "user", "safety_identifier", "service_tier", "stream", "stream_options"); p != "" {
 		return p
 	}
 	if v.Member("tools") == nil && (v.Member("tool_choice") != nil || v.Member("parallel_tool_calls") != nil) {

@@ -11,6 +11,7 @@ package metrics
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	snapshot atomic.Pointer[known]
+	// applying is held for reading while something is counted, so that a late
+	// report cannot bring back a series that is being removed.
+	applying sync.RWMutex
 
 	requests, attempts, failovers, bypassed, tokens *prometheus.CounterVec
 	firstToken, duration, overhead                  *prometheus.HistogramVec
@@ -48,7 +52,7 @@ var _ failover.Observer = (*Metrics)(nil)
 // takes seconds, a whole answer up to minutes.
 var (
 	overheadBuckets = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .25}
-	answerBuckets   = []float64{.1, .25, .5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320}
+	answerBuckets   = []float64{.1, .25, .5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640}
 )
 
 // New returns metrics with a registry of their own. version is shown as
@@ -78,17 +82,35 @@ func New(version string) *Metrics {
 	m.overhead = histogram("overhead_seconds", "Time until the first content less the time spent waiting for providers.", overheadBuckets)
 	m.refused = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "understudy", Name: "refused_total", Help: "Requests that the sidecar itself refused before any chain was asked."})
 	m.generation = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "understudy", Name: "config_generation", Help: "Generation of the chain that is served; 0 for a file."}, []string{"chain", "source"})
-	m.lastSuccess = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "understudy", Name: "config_last_success_timestamp_seconds", Help: "When a configuration was applied last."})
+	m.lastSuccess = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "understudy", Name: "config_last_success_timestamp_seconds", Help: "When a version of a chain's configuration was applied last."})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "understudy", Name: "build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
 	m.registry.MustRegister(m.refused, m.generation, m.lastSuccess, build, &stateCollector{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, source := range []string{"api", "cache", "file"} {
+		for _, result := range []string{reloadApplied, "rejected", "deleted"} {
+			m.reloads.WithLabelValues(source, result)
+		}
+	}
 	return m
 }
+
+// reloadApplied is the result of a version that is in use.
+const reloadApplied = "applied"
 
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Expect makes the zeros of the messages to people, whose events and results
+// are closed sets.
+func (m *Metrics) Expect(events, results []string) {
+	for _, event := range events {
+		for _, result := range results {
+			m.notifications.WithLabelValues(event, result)
+		}
+	}
 }
 
 // Notified counts one message to people.
@@ -96,9 +118,12 @@ func (m *Metrics) Notified(event, result string) {
 	m.notifications.WithLabelValues(event, result).Inc()
 }
 
-// Reloaded counts one version of a configuration.
+// Reloaded counts one version of a chain's configuration.
 func (m *Metrics) Reloaded(_, source, result string) {
 	m.reloads.WithLabelValues(source, result).Inc()
+	if result == reloadApplied {
+		m.lastSuccess.Set(float64(time.Now().Unix()))
+	}
 }
 
 // has reports whether the names belong to the active snapshot.
@@ -117,6 +142,8 @@ func (m *Metrics) has(chain string, providers ...string) bool {
 
 // Attempted implements failover.Observer.
 func (m *Metrics) Attempted(a failover.Attempt) {
+	m.applying.RLock()
+	defer m.applying.RUnlock()
 	if m.has(a.Chain, a.Provider) {
 		m.attempts.WithLabelValues(a.Chain, a.Provider, string(a.Class)).Inc()
 	}
@@ -124,6 +151,8 @@ func (m *Metrics) Attempted(a failover.Attempt) {
 
 // Bypassed implements failover.Observer.
 func (m *Metrics) Bypassed(chain, provider string, reason failover.Class) {
+	m.applying.RLock()
+	defer m.applying.RUnlock()
 	if m.has(chain, provider) {
 		m.bypassed.WithLabelValues(chain, provider, string(reason)).Inc()
 	}
@@ -131,6 +160,8 @@ func (m *Metrics) Bypassed(chain, provider string, reason failover.Class) {
 
 // FailedOver implements failover.Observer.
 func (m *Metrics) FailedOver(chain, from, to string, reason failover.Class) {
+	m.applying.RLock()
+	defer m.applying.RUnlock()
 	if m.has(chain, from, to) {
 		m.failovers.WithLabelValues(chain, from, to, string(reason)).Inc()
 	}
@@ -142,6 +173,8 @@ func (m *Metrics) Finished(r failover.RequestReport) {
 		m.refused.Inc()
 		return
 	}
+	m.applying.RLock()
+	defer m.applying.RUnlock()
 	if !m.has(r.Chain) {
 		return
 	}
@@ -162,58 +195,5 @@ func (m *Metrics) Finished(r failover.RequestReport) {
 		if t.count > 0 {
 			m.tokens.WithLabelValues(r.Chain, r.Provider, t.direction).Add(float64(t.count))
 		}
-	}
-}
-
-// Applied implements failover.Observer: it makes the series of what is new and
-// removes those of what is gone.
-func (m *Metrics) Applied(s *failover.Snapshot) {
-	next := &known{snapshot: s, chains: map[string]map[string]bool{}}
-	m.generation.Reset()
-	for _, c := range s.Chains() {
-		cfg := c.Config
-		providers := make(map[string]bool, len(cfg.Providers))
-		for _, p := range cfg.Providers {
-			providers[p.Name] = true
-			m.attempts.WithLabelValues(cfg.Name, p.Name, string(failover.OK))
-		}
-		next.chains[cfg.Name] = providers
-		m.malformed.WithLabelValues(cfg.Name)
-		m.firstToken.WithLabelValues(cfg.Name)
-		m.duration.WithLabelValues(cfg.Name)
-		m.overhead.WithLabelValues(cfg.Name)
-		m.generation.WithLabelValues(cfg.Name, cfg.Source).Set(float64(cfg.Revision))
-	}
-	prev := m.snapshot.Swap(next)
-	m.lastSuccess.Set(float64(time.Now().Unix()))
-	m.forget(prev, next)
-}
-
-// forget removes the series of names that next does not have.
-func (m *Metrics) forget(prev, next *known) {
-	if prev == nil {
-		return
-	}
-	for chain, providers := range prev.chains {
-		if next.chains[chain] == nil {
-			m.removeAll(prometheus.Labels{"chain": chain}, m.requests, m.attempts, m.failovers, m.bypassed, m.tokens, m.malformed)
-			for _, h := range []*prometheus.HistogramVec{m.firstToken, m.duration, m.overhead} {
-				h.DeletePartialMatch(prometheus.Labels{"chain": chain})
-			}
-			continue
-		}
-		for p := range providers {
-			if !next.chains[chain][p] {
-				m.removeAll(prometheus.Labels{"chain": chain, "provider": p}, m.attempts, m.bypassed, m.tokens)
-				m.removeAll(prometheus.Labels{"chain": chain, "from": p}, m.failovers)
-				m.removeAll(prometheus.Labels{"chain": chain, "to": p}, m.failovers)
-			}
-		}
-	}
-}
-
-func (m *Metrics) removeAll(labels prometheus.Labels, vecs ...*prometheus.CounterVec) {
-	for _, v := range vecs {
-		v.DeletePartialMatch(labels)
 	}
 }

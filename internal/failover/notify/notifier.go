@@ -4,8 +4,13 @@
 // Requests only count (Notifier's observer methods). One goroutine looks at the
 // active snapshot every second, because circuits change with time alone, and
 // gives each chain's state to a tracker, which decides what is worth telling.
-// Another goroutine owns delivery: a bounded queue, Slack's rate limits, its
-// outages. Neither ever holds anything that a request waits for.
+// Each address (a webhook, or a bot's channel) has a goroutine of its own that
+// delivers: a bounded queue, Slack's rate limits, its outages. None of them
+// ever holds anything that a request waits for, and no address waits for
+// another.
+//
+// What is known lives in memory: a sidecar that restarts in an outage tells of
+// it again, and tells of the end of that one.
 package notify
 
 import (
@@ -15,7 +20,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/understudy-dev/understudy/internal/failover"
@@ -30,10 +34,12 @@ type Options struct {
 	Secret func(failover.SecretRef) (string, error)
 	// SlackAPI is the base URL of the Web API; empty: Slack's own.
 	SlackAPI string
-	Client   *http.Client // default: one with a timeout of 10 s
-	Log      *slog.Logger
-	// Sent counts a message by event and result: sent, failed, dropped or
-	// suppressed. May be nil.
+	// Client reaches Slack. Default: one of our own, with a timeout of 10 s,
+	// that follows no redirect.
+	Client *http.Client
+	Log    *slog.Logger
+	// Sent counts a message by event and result, both closed sets: see Events
+	// and Results. Several goroutines call it. May be nil.
 	Sent func(event, result string)
 	Pod  string // where the message comes from; may be empty
 }
@@ -46,26 +52,21 @@ type Notifier struct {
 	counts map[string]*counts // by chain
 
 	rejected chan rejection
-	outbox   chan delivery
-	dropped  atomic.Int64 // notes that found the outbox full
 }
 
 type rejection struct{ chain, text string }
 
 var _ failover.Observer = (*Notifier)(nil)
 
-// outboxSize bounds what waits for Slack.
-const outboxSize = 100
+// queueSize bounds what waits for one address.
+const queueSize = 100
 
 // New returns a notifier; Run makes it work.
 func New(o Options) *Notifier {
-	if o.Client == nil {
-		o.Client = &http.Client{Timeout: 10 * time.Second}
-	}
 	if o.Sent == nil {
 		o.Sent = func(string, string) {}
 	}
-	return &Notifier{opts: o, counts: map[string]*counts{}, rejected: make(chan rejection, 16), outbox: make(chan delivery, outboxSize)}
+	return &Notifier{opts: o, counts: map[string]*counts{}, rejected: make(chan rejection, 16)}
 }
 
 // count changes the counts of one chain, in a few instructions.
@@ -107,19 +108,16 @@ func (n *Notifier) Finished(r failover.RequestReport) {
 	}
 }
 
-// Applied implements failover.Observer: chains that are gone are forgotten.
-func (n *Notifier) Applied(s *failover.Snapshot) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	maps.DeleteFunc(n.counts, func(name string, _ *counts) bool { return s.Chain(name) == nil })
-}
+// Applied implements failover.Observer. Chains that are gone are forgotten by
+// the next look.
+func (n *Notifier) Applied(*failover.Snapshot) {}
 
 // ConfigRejected tells that a version of a chain is not used.
 func (n *Notifier) ConfigRejected(chain string, err error) {
 	select {
 	case n.rejected <- rejection{chain, err.Error()}:
 	default:
-		n.dropped.Add(1)
+		n.opts.Sent(eventConfigRejected, resultDropped)
 	}
 }
 
@@ -134,80 +132,110 @@ func (n *Notifier) of(chain string) counts {
 	return counts{answered: maps.Clone(c.answered), bypassed: maps.Clone(c.bypassed), ok: c.ok, spent: c.spent}
 }
 
-// Run watches and delivers until ctx ends. It sends nothing on the way out.
+// Run watches and delivers until ctx ends. What waits for delivery then is
+// tried once more, for a second at most.
 func (n *Notifier) Run(ctx context.Context) error {
-	var delivering sync.WaitGroup
-	delivering.Go(func() { newSender(n.opts).run(ctx, n.outbox) })
-	defer delivering.Wait()
-	trackers := map[string]*tracker{}
-	told := map[rejection]bool{}
+	w := newWatch(ctx, n)
+	defer w.post.close()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
-			n.look(now, trackers)
+			w.look(now)
 		case r := <-n.rejected:
-			if !told[r] {
-				if len(told) > 100 {
-					clear(told)
-				}
-				told[r] = true
-				n.reject(r)
-			}
+			w.reject(time.Now(), r)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
+// watch is what Run's goroutine knows.
+type watch struct {
+	*Notifier
+	post     *post
+	trackers map[string]*tracker
+	told     map[toldRejection]time.Time
+}
+
+// toldRejection is one text about one chain to one other chain's people.
+type toldRejection struct {
+	rejection
+	to string
+}
+
+func newWatch(ctx context.Context, n *Notifier) *watch {
+	return &watch{Notifier: n, post: newPost(ctx, n.opts), trackers: map[string]*tracker{}, told: map[toldRejection]time.Time{}}
+}
+
 // look gives every chain's state to its tracker.
-func (n *Notifier) look(now time.Time, trackers map[string]*tracker) {
-	snap := n.opts.Snapshot()
+func (w *watch) look(now time.Time) {
+	snap := w.opts.Snapshot()
 	for _, c := range snap.Chains() {
-		t := trackers[c.Name()]
+		t := w.trackers[c.Name()]
 		if t == nil {
-			t = newTracker(c.Name(), n.opts.Pod)
-			trackers[c.Name()] = t
+			t = newTracker(c.Name(), w.opts.Pod)
+			w.trackers[c.Name()] = t
 		}
-		slack := c.Config.Notifications.Slack
 		repeat := failover.DefaultRepeatInterval
-		if slack != nil {
+		if slack := c.Config.Notifications.Slack; slack != nil {
 			repeat = slack.RepeatInterval
 		}
-		for _, note := range t.step(now, c.Status(), n.of(c.Name()), repeat) {
-			n.post(c.Name(), slack, note)
+		for _, note := range t.step(look{now, c.Status(), w.of(c.Name()), repeat}) {
+			w.tell(c, note)
 		}
 	}
-	maps.DeleteFunc(trackers, func(name string, _ *tracker) bool { return snap.Chain(name) == nil })
+	gone := func(name string) bool { return snap.Chain(name) == nil }
+	maps.DeleteFunc(w.trackers, func(name string, _ *tracker) bool { return gone(name) })
+	w.mu.Lock()
+	maps.DeleteFunc(w.counts, func(name string, _ *counts) bool { return gone(name) })
+	w.mu.Unlock()
+	w.post.retain(snap)
 }
 
-// reject tells of a rejection where the chain in use says so; a chain that was
-// never accepted has nobody to tell, and the log has it.
-func (n *Notifier) reject(r rejection) {
-	snap := n.opts.Snapshot()
+// maxTold bounds the rejections that are remembered.
+const maxTold = 100
+
+// reject tells of a rejection where the chain in use says so, once in its
+// repeat interval. A name that is not served (a new chain, or a file that
+// cannot be read) has nobody of its own, so everybody is told.
+func (w *watch) reject(now time.Time, r rejection) {
+	snap := w.opts.Snapshot()
+	served := snap.Chain(r.chain) != nil
+	to := map[address]bool{}
 	for _, c := range snap.Chains() {
-		if slack := c.Config.Notifications.Slack; c.Name() == r.chain || slack != nil && snap.Chain(r.chain) == nil {
-			n.post(c.Name(), slack, note{event: eventConfigRejected, key: c.Name() + "/rejected", text: rejectedText(r.chain, r.text)})
+		slack := c.Config.Notifications.Slack
+		if slack == nil || served && c.Name() != r.chain || to[addressOf(slack)] {
+			continue
 		}
+		to[addressOf(slack)] = true
+		key := toldRejection{r, c.Name()}
+		if at, ok := w.told[key]; ok && now.Sub(at) < slack.RepeatInterval {
+			continue
+		}
+		if len(w.told) >= maxTold {
+			clear(w.told)
+		}
+		w.told[key] = now
+		w.tell(c, note{event: eventConfigRejected, key: c.Name() + "/rejected", text: rejectedText(r.chain, r.text, w.opts.Pod, served)})
 	}
 }
 
-// post puts a note into the outbox without waiting.
-func (n *Notifier) post(chain string, slack *failover.SlackConfig, note note) {
-	n.opts.Log.Warn("notification", "event", note.event, "chain", chain, "text", note.text, "edit", note.edit)
+// tell logs a note and posts it where the chain says so, without waiting.
+func (w *watch) tell(c *failover.Chain, n note) {
+	level := slog.LevelWarn
+	if n.event == eventRecovery || n.edit {
+		level = slog.LevelInfo
+	}
+	w.opts.Log.Log(context.Background(), level, "notification", "event", n.event, "chain", c.Name(), "provider", n.provider, "reason", n.reason, "edit", n.edit, "text", n.text)
+	slack := c.Config.Notifications.Slack
 	if slack == nil {
 		return
 	}
-	if len(slack.Events) > 0 && !slices.Contains(slack.Events, note.event) {
-		n.opts.Sent(note.event, "suppressed")
+	if len(slack.Events) > 0 && !slices.Contains(slack.Events, n.event) {
+		w.opts.Sent(n.event, resultSuppressed)
 		return
 	}
-	d := delivery{note: note, chain: chain, slack: *slack, missed: n.dropped.Swap(0)}
-	select {
-	case n.outbox <- d:
-	default:
-		n.dropped.Add(d.missed + 1)
-		n.opts.Sent(note.event, "dropped")
-	}
+	w.post.put(delivery{note: n, chain: c.Name(), to: addressOf(slack)})
 }

@@ -1,22 +1,13 @@
 package notify
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/understudy-dev/understudy/internal/failover"
-	"github.com/understudy-dev/understudy/internal/simulator/slack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,7 +66,7 @@ func (s *story) wait(d time.Duration) {
 			s.counts.answered, s.counts.bypassed = answered, bypassed
 			s.counts.ok++
 		}
-		s.notes = append(s.notes, s.tracker.step(s.now, s.chain, s.counts, 4*time.Hour)...)
+		s.notes = append(s.notes, s.tracker.step(look{s.now, s.chain, s.counts, 4 * time.Hour})...)
 	}
 }
 
@@ -192,149 +183,4 @@ func TestTheSecondProvidersOutageIsToldToo(t *testing.T) {
 	if !strings.Contains(s.notes[1].text, "Also down: `anthropic`") {
 		t.Errorf("the message does not name who else is down: %q", s.notes[1].text)
 	}
-}
-
-const (
-	webhookURL = "http://slack.test" + slack.DefaultWebhook
-	botToken   = "xoxb-canary"
-)
-
-// desk is a sender in front of a simulated workspace.
-type desk struct {
-	workspace *slack.Workspace
-	sender    *sender
-	log       *bytes.Buffer
-	broken    bool // the network fails
-	mu        sync.Mutex
-}
-
-func newDesk() *desk {
-	d := &desk{workspace: slack.New(slack.Options{Token: botToken, Channels: []string{"#llm-ops"}}), log: &bytes.Buffer{}}
-	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
-		d.mu.Lock()
-		broken := d.broken
-		d.mu.Unlock()
-		if broken {
-			return nil, errors.New("connection refused")
-		}
-		rec := httptest.NewRecorder()
-		d.workspace.Handler().ServeHTTP(rec, r)
-		return rec.Result(), nil
-	})
-	d.sender = newSender(Options{
-		Client: &http.Client{Transport: transport}, SlackAPI: "http://slack.test/api/", Log: slog.New(slog.NewTextHandler(d.log, nil)), Sent: func(string, string) {},
-		Secret: func(r failover.SecretRef) (string, error) {
-			return map[string]string{"url": webhookURL, "token": botToken, "old": "xoxb-revoked"}[r.Key], nil
-		},
-	})
-	return d
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func by(key string) failover.SlackConfig {
-	if key == "url" {
-		return failover.SlackConfig{WebhookURL: failover.SecretRef{Secret: "slack", Key: key}}
-	}
-	return failover.SlackConfig{Token: failover.SecretRef{Secret: "slack", Key: key}, Channel: "#llm-ops"}
-}
-
-func TestDelivery(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		key    string
-		fault  slack.Fault
-		edit   bool
-		result string
-		posted int
-	}{
-		{"a webhook", "url", slack.Fault{}, false, "sent", 1},
-		{"a bot token", "token", slack.Fault{}, false, "sent", 1},
-		{"a webhook cannot edit", "url", slack.Fault{}, true, "suppressed", 0},
-		{"Slack's limit of rate", "token", slack.Fault{Status: 429, RetryAfter: "30", Times: 2}, false, "sent", 1},
-		{"Slack's limit of rate on a webhook", "url", slack.Fault{Status: 429, RetryAfter: "30", Times: 2}, false, "sent", 1},
-		{"Slack's outage", "url", slack.Fault{Status: 503, Times: 3}, false, "sent", 1},
-		{"Slack's endless outage", "url", slack.Fault{Status: 503}, false, "failed", 0},
-		{"a revoked token", "old", slack.Fault{}, false, "failed", 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				d := newDesk()
-				defer d.workspace.Close()
-				if c.fault != (slack.Fault{}) {
-					d.workspace.Fail(c.fault)
-				}
-				got := d.sender.deliver(t.Context(), delivery{note: note{event: eventFailover, key: "k", edit: c.edit, text: "text"}, chain: "shop", slack: by(c.key)})
-				if got != c.result || len(d.workspace.Messages()) != c.posted {
-					t.Errorf("the result is %q with %d messages, want %q with %d", got, len(d.workspace.Messages()), c.result, c.posted)
-				}
-				for _, secret := range []string{slack.DefaultWebhook, botToken, "xoxb-revoked"} {
-					if strings.Contains(d.log.String(), secret) {
-						t.Errorf("the log holds %q: %s", secret, d.log)
-					}
-				}
-			})
-		})
-	}
-}
-
-func TestABotEditsItsMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
-		defer d.workspace.Close()
-		d.sender.deliver(t.Context(), delivery{note: note{key: "k", text: "first"}, chain: "shop", slack: by("token")})
-		d.sender.deliver(t.Context(), delivery{note: note{key: "k", edit: true, text: "second"}, chain: "shop", slack: by("token")})
-		if m := d.workspace.Messages(); len(m) != 1 || m[0].Text != "second" || len(m[0].Edits) != 1 {
-			t.Errorf("the channel shows %+v", m)
-		}
-	})
-}
-
-func TestAChainIsHeldToItsHourlyLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
-		defer d.workspace.Close()
-		for range 50 {
-			d.sender.deliver(t.Context(), delivery{note: note{text: "x"}, chain: "shop", slack: by("url")})
-		}
-		if n := len(d.workspace.Messages()); n != hourlyLimit {
-			t.Errorf("%d messages in an hour", n)
-		}
-		time.Sleep(time.Hour)
-		if got := d.sender.deliver(t.Context(), delivery{note: note{text: "x"}, chain: "shop", slack: by("url")}); got != "sent" {
-			t.Errorf("an hour later the result is %q", got)
-		}
-	})
-}
-
-func TestARejectionIsToldOnceAndTrafficNeverWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := New(Options{Snapshot: func() *failover.Snapshot { return nil }, Log: slog.New(slog.DiscardHandler)})
-		for range 10_000 { // nobody reads
-			n.ConfigRejected("shop", errors.New("spec.providers[0].baseURL: is wrong"))
-			n.Attempted(failover.Attempt{Chain: "shop", Provider: "a", Class: failover.OK})
-			n.Finished(failover.RequestReport{Chain: "shop", Outcome: failover.ExhaustedAll})
-			n.Bypassed("shop", "a", failover.CircuitOpen)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- n.Run(ctx) }()
-		time.Sleep(10 * time.Second)
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func FuzzEscape(f *testing.F) {
-	f.Add("<!channel> `code` & \n*bold*")
-	f.Fuzz(func(t *testing.T, s string) {
-		out := escape(s)
-		if strings.ContainsAny(out, "<>`\n\r") || len(out) > 6*maxForeign {
-			t.Errorf("%q became %q", s, out)
-		}
-	})
 }

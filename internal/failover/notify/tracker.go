@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -26,10 +27,12 @@ type counts struct {
 
 // note is one thing to tell.
 type note struct {
-	event string
-	key   string // equal for a message and its edits
-	edit  bool   // change the message of that key, where that is possible
-	text  string
+	event    string
+	provider string         // empty: it is about the chain
+	reason   failover.Class // empty: none
+	key      string         // equal for a message and its edits
+	edit     bool           // change the message of that key, where that is possible
+	text     string
 }
 
 // tracker turns the states of one chain into notes. It is a state machine: no
@@ -37,7 +40,6 @@ type note struct {
 type tracker struct {
 	chain string
 	pod   string
-	lead  string // who answered, as people were told last
 	downs map[string]*incident
 	spent *exhaustion
 	seen  counts
@@ -50,18 +52,30 @@ type incident struct {
 	status   failover.ProviderStatus // as it was when it opened last
 	bypassed uint64                  // count before it
 	closed   time.Time               // since when it is closed; zero: it is not
-	answered uint64                  // count when it closed
-	told     time.Time               // of its message; zero: it has none
-	to       string                  // who went on, as told
+	answered uint64                  // count when it was seen open last
+	told     time.Time               // of its last message; zero: it has none
+	covered  bool                    // the message of an incident before it names it
 	edited   time.Time
 	flaps    int
 	toldFlap int
 }
 
+// known reports that people know of it.
+func (in *incident) known() bool { return in != nil && (in.covered || !in.told.IsZero()) }
+
 // exhaustion is a time in which requests found nobody.
 type exhaustion struct {
 	began, last, told time.Time
 	requests          uint64
+	ok                uint64 // count of succeeded requests when the last one failed
+}
+
+// look is what one step sees.
+type look struct {
+	now    time.Time
+	status failover.ChainStatus
+	counts counts
+	repeat time.Duration
 }
 
 func newTracker(chain, pod string) *tracker {
@@ -69,26 +83,25 @@ func newTracker(chain, pod string) *tracker {
 }
 
 // step looks at the chain as it is now.
-func (t *tracker) step(now time.Time, st failover.ChainStatus, c counts, repeat time.Duration) []note {
-	if !slices.ContainsFunc(st.Providers, func(p failover.ProviderStatus) bool { return p.Name == t.lead }) && len(st.Providers) > 0 {
-		t.lead = st.Providers[0].Name
+func (t *tracker) step(l look) []note {
+	notes := t.exhausted(l)
+	maps.DeleteFunc(t.downs, func(name string, _ *incident) bool { return indexOf(l.status, name) < 0 })
+	for _, p := range l.status.Providers {
+		t.follow(l, p)
 	}
-	notes := t.exhausted(now, st, c, repeat)
-	for _, p := range st.Providers {
-		t.follow(now, p, c)
-	}
-	for _, p := range st.Providers {
+	for _, p := range l.status.Providers {
 		if in := t.downs[p.Name]; in != nil {
-			notes = append(notes, t.tell(look{now, st, c, repeat}, p, in)...)
+			notes = append(notes, t.tell(l, p, in)...)
 		}
 	}
-	for name := range t.downs {
-		if !slices.ContainsFunc(st.Providers, func(p failover.ProviderStatus) bool { return p.Name == name }) {
-			delete(t.downs, name)
-		}
-	}
-	t.seen = c
+	t.settle(l)
+	t.seen = l.counts
 	return notes
+}
+
+// indexOf is the place of a provider in the chain, or -1.
+func indexOf(st failover.ChainStatus, name string) int {
+	return slices.IndexFunc(st.Providers, func(p failover.ProviderStatus) bool { return p.Name == name })
 }
 
 // down reports a state that is worth an incident.
@@ -101,92 +114,145 @@ func down(p failover.ProviderStatus) bool {
 }
 
 // follow begins and continues incidents.
-func (t *tracker) follow(now time.Time, p failover.ProviderStatus, c counts) {
+func (t *tracker) follow(l look, p failover.ProviderStatus) {
 	in := t.downs[p.Name]
 	switch {
 	case in == nil && down(p):
-		t.downs[p.Name] = &incident{began: now, status: p, bypassed: t.seen.bypassed[p.Name]}
-	case in == nil:
-	case down(p):
+		in = &incident{began: l.now, bypassed: t.seen.bypassed[p.Name]}
+		t.downs[p.Name] = in
+		fallthrough
+	case in != nil && down(p):
 		if !in.closed.IsZero() {
 			in.flaps++
 		}
-		in.status, in.closed = p, time.Time{}
-	case p.Circuit.Phase == failover.Closed && in.closed.IsZero():
-		in.closed, in.answered = now, c.answered[p.Name]
+		in.status, in.closed, in.answered = p, time.Time{}, l.counts.answered[p.Name]
+	case in == nil:
 	case p.Circuit.Phase != failover.Closed:
 		in.closed = time.Time{}
+	case in.closed.IsZero():
+		in.closed = l.now
 	}
 }
 
-// look is what one step sees.
-type look struct {
-	now    time.Time
-	status failover.ChainStatus
-	counts counts
-	repeat time.Duration
+// lead is who answers as far as people know: the first provider that they do
+// not know to be down. Only its outage is a failover.
+func (t *tracker) lead(st failover.ChainStatus) string {
+	for _, p := range st.Providers {
+		if !t.downs[p.Name].known() {
+			return p.Name
+		}
+	}
+	return ""
 }
 
 // tell says what an incident is worth saying now.
 func (t *tracker) tell(l look, p failover.ProviderStatus, in *incident) []note {
-	now, st, c := l.now, l.status, l.counts
-	key := t.chain + "/" + p.Name + "/" + in.began.Format(time.RFC3339Nano)
+	n := note{event: eventFailover, provider: p.Name, reason: reasonOf(in.status), key: t.chain + "/" + p.Name + "/" + in.began.Format(time.RFC3339Nano)}
+	behind := indexOf(l.status, l.status.Active) > indexOf(l.status, p.Name) // somebody behind it answers
 	switch {
-	case t.over(now, p, in, c):
+	case t.over(l, p, in):
 		delete(t.downs, p.Name)
 		if in.told.IsZero() {
 			return nil
 		}
-		if st.Active != "" {
-			t.lead = st.Active
-		}
-		return []note{{event: eventRecovery, key: key + "/end", text: recoveryText(t, p, in, st, c)}}
+		n.event, n.key, n.text = eventRecovery, n.key+"/end", recoveryText(t, p, in, l)
+	case !behind || !down(p) || t.spent != nil: // no failover, or more than one
+		return nil
 	case in.told.IsZero():
-		if p.Name != t.lead || st.Active == "" || st.Active == p.Name || now.Sub(in.began) < groupFor || t.spent != nil {
+		if in.covered || p.Name != t.lead(l.status) || l.now.Sub(in.began) < groupFor {
 			return nil
 		}
-		in.told, in.edited, in.to = now, now, st.Active
-		t.lead = st.Active
-		return []note{{event: eventFailover, key: key, text: failoverText(t, p.Name, in, st)}}
-	case now.Sub(in.told) >= l.repeat:
-		in.told, in.toldFlap = now, in.flaps
-		return []note{{event: eventFailover, key: key, text: failoverText(t, p.Name, in, st)}}
-	case in.flaps > in.toldFlap && now.Sub(in.edited) >= editPause:
-		in.edited, in.toldFlap = now, in.flaps
-		return []note{{event: eventFailover, key: key, edit: true, text: failoverText(t, p.Name, in, st)}}
+		in.told, in.edited, in.toldFlap = l.now, l.now, in.flaps
+		t.cover(l)
+		n.text = failoverText(t, p.Name, in, l.status)
+	case l.now.Sub(in.told) >= l.repeat:
+		if t.inhibited(l, p) {
+			return nil
+		}
+		in.told, in.edited, in.toldFlap = l.now, l.now, in.flaps
+		n.text = failoverText(t, p.Name, in, l.status)
+	case in.flaps > in.toldFlap && l.now.Sub(in.edited) >= editPause:
+		in.edited, in.toldFlap = l.now, in.flaps
+		n.edit, n.text = true, failoverText(t, p.Name, in, l.status)
+	default:
+		return nil
 	}
-	return nil
+	return []note{n}
+}
+
+// cover marks what a failover's message says along the way: all that is down
+// before the provider that goes on.
+func (t *tracker) cover(l look) {
+	for _, p := range l.status.Providers {
+		if p.Name == l.status.Active {
+			return
+		}
+		if in := t.downs[p.Name]; in != nil && in.told.IsZero() {
+			in.covered = true
+		}
+	}
+}
+
+// inhibited reports that the repeated message of a provider before p names p.
+func (t *tracker) inhibited(l look, p failover.ProviderStatus) bool {
+	for _, o := range l.status.Providers[:indexOf(l.status, p.Name)] {
+		if in := t.downs[o.Name]; in != nil && !in.told.IsZero() && down(o) {
+			return true
+		}
+	}
+	return false
 }
 
 // over reports that a provider has served long enough to be back.
-func (t *tracker) over(now time.Time, p failover.ProviderStatus, in *incident, c counts) bool {
-	return !in.closed.IsZero() && now.Sub(in.closed) >= servedFor && c.answered[p.Name] > in.answered
+func (t *tracker) over(l look, p failover.ProviderStatus, in *incident) bool {
+	return !in.closed.IsZero() && l.now.Sub(in.closed) >= servedFor && l.counts.answered[p.Name] > in.answered
+}
+
+// settle forgets, in silence, the incidents of providers that nobody asks any
+// more, because one before them is well: whether they are back will show when
+// they are asked again, and is then news.
+func (t *tracker) settle(l look) {
+	active := indexOf(l.status, l.status.Active)
+	if active < 0 || t.downs[l.status.Active] != nil {
+		return
+	}
+	for _, p := range l.status.Providers[active+1:] {
+		in := t.downs[p.Name]
+		if in == nil || !p.Usable() {
+			continue
+		}
+		if p.Circuit.Phase == failover.HalfOpen || l.counts.answered[p.Name] == in.answered {
+			delete(t.downs, p.Name)
+		}
+	}
 }
 
 // exhausted follows requests that found nobody.
-func (t *tracker) exhausted(now time.Time, st failover.ChainStatus, c counts, repeat time.Duration) []note {
-	fresh := c.spent - min(c.spent, t.seen.spent) // counts begin anew with a chain
+func (t *tracker) exhausted(l look) []note {
+	fresh := l.counts.spent - t.seen.spent
 	if fresh > 0 && t.spent == nil {
-		t.spent = &exhaustion{began: now}
+		t.spent = &exhaustion{began: l.now}
 	}
 	x := t.spent
 	if x == nil {
 		return nil
 	}
-	if x.requests += fresh; fresh > 0 {
-		x.last = now
+	if fresh > 0 {
+		x.requests, x.last, x.ok = x.requests+fresh, l.now, l.counts.ok
 	}
-	key := t.chain + "/exhausted/" + x.began.Format(time.RFC3339Nano)
+	n := note{event: eventExhausted, reason: failover.Exhausted, key: t.chain + "/exhausted/" + x.began.Format(time.RFC3339Nano)}
 	switch {
-	case now.Sub(x.last) >= calmFor && st.Active != "":
+	case l.now.Sub(x.last) >= calmFor && l.status.Active != "" && l.counts.ok > x.ok:
 		t.spent = nil
 		if x.told.IsZero() {
 			return nil
 		}
-		return []note{{event: eventRecovery, key: key + "/end", text: calmText(t, x, st)}}
-	case x.told.IsZero() && now.Sub(x.began) >= groupFor, !x.told.IsZero() && now.Sub(x.told) >= repeat && fresh > 0:
-		x.told = now
-		return []note{{event: eventExhausted, key: key, text: exhaustedText(t, x, st)}}
+		n.event, n.key, n.text = eventRecovery, n.key+"/end", calmText(t, x, l.status)
+	case x.told.IsZero() && l.now.Sub(x.began) >= groupFor, !x.told.IsZero() && l.now.Sub(x.told) >= l.repeat && fresh > 0:
+		x.told = l.now
+		n.text = exhaustedText(t, x, l.status)
+	default:
+		return nil
 	}
-	return nil
+	return []note{n}
 }

@@ -5,14 +5,15 @@
 // defaults, the checked base URL, the secret's place, and a transport that is
 // shared by all entries of the same host and outlives a configuration. For
 // each call the endpoint builds a request from nothing: the fixed path of the
-// operation below the base URL, the headers of the app that this provider may
-// see, and this entry's credential. No key ever meets another provider,
+// operation below the base URL, those headers of the app that are known to be
+// the provider's business, and this entry's credential. No key ever meets another provider,
 // because no header of a call is kept for the next.
 package provider
 
 import (
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -28,6 +29,8 @@ type Options struct {
 	// OwnPorts are the ports that the sidecar itself listens on; a loopback
 	// address with one of them is refused, since it would be a loop.
 	OwnPorts []string
+	// Log is told when a key is missing and when it is back; nil: nobody is.
+	Log *slog.Logger
 	// Dial replaces the dialer of every transport, for tests without sockets.
 	Dial DialFunc
 }
@@ -38,6 +41,8 @@ type Provider struct {
 	opts Options
 	salt [16]byte // of fingerprints: nobody can guess a key from one
 
+	buffers failover.Buffers // through which bodies go out
+
 	mu         sync.Mutex
 	transports map[transportKey]*http.Transport
 	secrets    map[failover.SecretRef]*secret
@@ -47,6 +52,9 @@ var _ failover.Endpoints = (*Provider)(nil)
 
 // New returns a provider without connections.
 func New(opts Options) *Provider {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	p := &Provider{opts: opts, transports: map[transportKey]*http.Transport{}, secrets: map[failover.SecretRef]*secret{}}
 	rand.Read(p.salt[:])
 	return p
@@ -62,8 +70,6 @@ type kind struct {
 	keyHeader string // header of the credential
 	keyPrefix string
 	authless  bool // an entry may do without a credential
-	// header is what every call needs and the app's own call overrides.
-	header map[string]string
 }
 
 var kinds = map[failover.ProviderType]kind{
@@ -76,8 +82,6 @@ var kinds = map[failover.ProviderType]kind{
 		baseURL:   "https://api.anthropic.com",
 		dialects:  []failover.Dialect{failover.AnthropicMessages},
 		maxTokens: "max_tokens", keyHeader: "X-Api-Key",
-		// The version that every model and host accepts.
-		header: map[string]string{"Anthropic-Version": "2023-06-01"},
 	},
 	failover.OpenAICompatible: {
 		version:   "/v1",
@@ -98,6 +102,9 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
 	if err != nil {
 		return nil, err
+	}
+	if err := p.refuseLiteral(base); err != nil {
+		return nil, fmt.Errorf("baseURL: %w; write the provider's own address", err)
 	}
 	e := &endpoint{kind: k, base: base, dialects: k.dialects, transport: p.transport(base, cfg.Timeouts.Connect)}
 	if len(cfg.Dialects) > 0 {
@@ -122,7 +129,7 @@ func (p *Provider) secret(ref failover.SecretRef) *secret {
 	defer p.mu.Unlock()
 	s := p.secrets[ref]
 	if s == nil {
-		s = &secret{ref: ref, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:]}
+		s = &secret{ref: ref, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:], log: p.opts.Log}
 		p.secrets[ref] = s
 	}
 	return s

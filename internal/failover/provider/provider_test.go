@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -44,6 +44,23 @@ func TestBadEntriesAreRefusedWithAFix(t *testing.T) {
 	}
 }
 
+func TestAKeyCrossesNoForeignNetworkInTheClear(t *testing.T) {
+	for address, allowed := range map[string]bool{
+		"localhost:9101": true, "LocalHost": true, "127.0.0.1": true, "127.8.8.8": true, "[::1]:80": true, "10.1.2.3": true, "172.31.0.1": true,
+		"192.168.1.1:8000": true, "[fd12::1]": true, "llm.shop.svc": true, "llm.shop.SVC:8000": true, "llm.shop.svc.cluster.local": true,
+		"llm.example.com": false, "8.8.8.8": false, "172.32.0.1": false, "[2001:db8::1]": false, "svc.example.com": false, "mysvc": false,
+		"localhost.example.com": false, "10.1.2.3.example.com": false, "100.64.0.1": false,
+	} {
+		_, err := parseBaseURL(kinds[failover.OpenAICompatible], "http://"+address, true)
+		if (err == nil) != allowed {
+			t.Errorf("http://%s with a key: %v", address, err)
+		}
+		if _, err := parseBaseURL(kinds[failover.OpenAICompatible], "http://"+address, false); err != nil {
+			t.Errorf("http://%s without a key: %v", address, err)
+		}
+	}
+}
+
 func TestWhereACallGoes(t *testing.T) {
 	for _, c := range []struct {
 		kind failover.ProviderType
@@ -65,53 +82,6 @@ func TestWhereACallGoes(t *testing.T) {
 		}
 		if got := u.Scheme + "://" + u.Host + pathOf(k, u, c.op); got != c.want {
 			t.Errorf("%s %s%s goes to %s, want %s", c.kind, c.base, c.op.Path, got, c.want)
-		}
-	}
-}
-
-// TestNoKeyMeetsAnotherProvider sends a call that carries every credential an
-// app may send, and an entry's own, through each kind of entry.
-func TestNoKeyMeetsAnotherProvider(t *testing.T) {
-	var got http.Header
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = r.Header.Clone() }))
-	defer server.Close()
-	p := New(Options{Getenv: func(name string) string { return "canary-of-" + name }})
-	defer p.CloseIdle()
-	app := http.Header{}
-	for _, name := range []string{
-		"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "Cookie", "X-Amz-Security-Token", "Proxy-Authorization",
-		"Openai-Organization", "Openai-Project", "Anthropic-Workspace-Id", "X-Forwarded-For", "X-Private",
-	} {
-		app.Set(name, "canary-of-the-app")
-	}
-	app.Set("Connection", "X-Private")
-	app.Set("Anthropic-Beta", "b1")
-	app.Set("Traceparent", "00-1")
-	for _, kind := range []failover.ProviderType{failover.OpenAI, failover.Anthropic, failover.OpenAICompatible} {
-		for _, translated := range []bool{false, true} {
-			e, err := p.Endpoint(failover.ProviderConfig{Name: "x", Type: kind, BaseURL: server.URL, Auth: failover.SecretRef{Env: string(kind)}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			cred, err := e.Credential()
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := e.Send(t.Context(), failover.Call{Operation: failover.Messages, Header: app, Body: failover.NewReplay([]byte("{}")), Credentials: cred, Translated: translated})
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			all := fmt.Sprint(got)
-			if n := strings.Count(all, "canary-of-"); n != 1 || !strings.Contains(all, "canary-of-"+string(kind)) {
-				t.Errorf("%s, translated %t: the provider saw %v", kind, translated, got)
-			}
-			if (got.Get("Anthropic-Beta") == "") != translated || got.Get("Traceparent") == "" {
-				t.Errorf("%s, translated %t: the dialect's headers are wrong: %v", kind, translated, got)
-			}
-			if kind == failover.Anthropic && got.Get("Anthropic-Version") == "" {
-				t.Error("there is no anthropic-version")
-			}
 		}
 	}
 }
@@ -140,72 +110,41 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 func TestOwnAndMetadataAddressesAreNotDialled(t *testing.T) {
-	p := New(Options{OwnPorts: []string{"8089"}})
-	for _, address := range []string{"169.254.169.254:80", "[fe80::1]:443", "[fd00:ec2::254]:80", "127.0.0.1:8089", "[::1]:8089", "[::ffff:169.254.169.254]:80"} {
+	p := New(Options{OwnPorts: []string{"8089"}, Getenv: os.Getenv})
+	for _, address := range []string{
+		"169.254.169.254:80", "169.254.170.2:80", "[fe80::1]:443", "[fd00:ec2::254]:80", "[fd20:ce::254]:80", "100.100.100.200:80",
+		"[::ffff:169.254.169.254]:80", "[64:ff9b::a9fe:a9fe]:80", "224.0.0.1:80",
+		"127.0.0.1:8089", "127.0.0.2:8089", "[::1]:8089", "0.0.0.0:8089", "[::]:8089", "[::ffff:127.0.0.1]:8089",
+	} {
 		if p.refuseAddress("tcp", address, nil) == nil {
 			t.Errorf("%s may be dialled", address)
 		}
+		if _, err := p.Endpoint(failover.ProviderConfig{Type: failover.OpenAICompatible, BaseURL: "http://" + address}); err == nil || !strings.Contains(err.Error(), "baseURL: ") {
+			t.Errorf("%s as a base URL gives %v", address, err)
+		}
 	}
-	for _, address := range []string{"127.0.0.1:9101", "10.0.0.1:8089", "93.184.216.34:443"} {
+	if _, err := p.Endpoint(failover.ProviderConfig{Type: failover.OpenAICompatible, BaseURL: "http://LocalHost:8089/v1"}); err == nil || !strings.Contains(err.Error(), "the sidecar itself") {
+		t.Errorf("the sidecar as its own provider gives %v", err)
+	}
+	for _, address := range []string{"127.0.0.1:9101", "10.0.0.1:8089", "93.184.216.34:443", "[64:ff9b::5db8:d822]:443"} {
 		if err := p.refuseAddress("tcp", address, nil); err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
 }
 
-func TestARotatedKeyIsUsedWithinASecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		secret := filepath.Join(dir, "llm-keys")
-		if err := os.Mkdir(secret, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		put := func(value string) {
-			t.Helper()
-			path := filepath.Join(secret, "openai")
-			if err := os.WriteFile(path+".new", []byte(value), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Rename(path+".new", path); err != nil {
-				t.Fatal(err)
-			}
-		}
-		p := New(Options{SecretsDir: dir, Getenv: os.Getenv})
-		ref := failover.SecretRef{Secret: "llm-keys", Key: "openai"}
-		expect := func(want, part string) {
-			t.Helper()
-			c, err := p.secret(ref).credentials()
-			if c.Reveal() != want || (err == nil) != (part == "") || err != nil && !strings.Contains(err.Error(), part) {
-				t.Errorf("got %q, %v", c.Reveal(), err)
-			}
-		}
-		expect("", `key "openai" of Secret "llm-keys": is not there`)
-		put("sk-one\n")
-		time.Sleep(time.Second)
-		expect("sk-one", "")
-		first, _ := p.secret(ref).credentials()
-		put("sk-two")
-		expect("sk-one", "")
-		time.Sleep(time.Second)
-		expect("sk-two", "")
-		if second, _ := p.secret(ref).credentials(); second.Fingerprint == first.Fingerprint {
-			t.Error("another key has the same fingerprint")
-		}
-		put("")
-		time.Sleep(time.Second)
-		expect("", "is empty")
-		put("two\nlines")
-		time.Sleep(time.Second)
-		expect("", "control character")
-	})
-}
-
-func TestNamesOfSecretsAreNoPaths(t *testing.T) {
-	p := New(Options{SecretsDir: t.TempDir(), Getenv: os.Getenv})
-	for _, ref := range []failover.SecretRef{{Secret: "..", Key: "x"}, {Secret: "a/b", Key: "x"}, {Secret: "a", Key: "../../etc/passwd"}} {
-		if _, err := p.Secret(ref); err == nil || !strings.Contains(err.Error(), "not a name") {
-			t.Errorf("%+v: %v", ref, err)
-		}
+// TestANameThatTurnsToAForbiddenAddressIsNotDialled uses the one name that
+// every machine resolves without asking: what is refused is the address.
+func TestANameThatTurnsToAForbiddenAddressIsNotDialled(t *testing.T) {
+	reached := false
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+	e := entry(t, Options{}, "http://localhost:"+port, nil)
+	own := New(Options{OwnPorts: []string{port}})
+	e.transport = own.newTransport(time.Second)
+	if _, err := send(t, e); err == nil || !errors.Is(err, errOwnAddress) || reached {
+		t.Errorf("the sidecar called itself: %v", err)
 	}
 }
 
@@ -253,5 +192,19 @@ func TestADeadKeptAliveConnectionIsReplacedUnseen(t *testing.T) {
 		}
 		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
+	}
+}
+
+func TestASecretThatIsNotMountedIsToldFromAMissingKey(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "llm-keys"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := New(Options{SecretsDir: dir, Getenv: os.Getenv})
+	for name, want := range map[string]bool{"llm-keys": false, "new-keys": true} {
+		_, err := p.secret(failover.SecretRef{Secret: name, Key: "openai"}).credentials()
+		if err == nil || errors.Is(err, failover.ErrSecretNotMounted) != want {
+			t.Errorf("%s: %v, want not mounted: %v", name, err, want)
+		}
 	}
 }

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/understudy-dev/understudy/internal/failover"
@@ -19,18 +20,26 @@ import (
 
 // secret reads one value and notices when it changes. It has no goroutine: a
 // file is looked at again by whoever needs the value, at most once a second,
-// so that a rotated key is used within a second of its appearing.
+// so that a rotated key is used within a second of its appearing. Whoever comes
+// meanwhile gets the value that is known, so nobody waits for a disk but those
+// who need the very first one.
 type secret struct {
 	ref    failover.SecretRef
 	dir    string
 	getenv func(string) string
 	salt   []byte
+	log    *slog.Logger
 
-	mu      sync.Mutex
-	looked  time.Time
-	seen    fileID
-	current failover.Credentials
-	err     error
+	last    atomic.Pointer[reading]
+	looking atomic.Bool
+}
+
+// reading is what one look at the source found. It does not change.
+type reading struct {
+	at          time.Time
+	seen        fileID // of a file that was read
+	credentials failover.Credentials
+	err         error
 }
 
 // fileID tells two states of a file apart; a Secret's volume swaps a symlink,
@@ -54,50 +63,73 @@ const maxSecret = 64 << 10
 // credentials returns the present value.
 func (s *secret) credentials() (failover.Credentials, error) {
 	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.looked.IsZero() && now.Sub(s.looked) < lookAgain {
-		return s.current, s.err
+	r := s.last.Load()
+	switch {
+	case r == nil:
+		r = s.look(now, &reading{})
+	case now.Sub(r.at) >= lookAgain && s.looking.CompareAndSwap(false, true):
+		r = s.look(now, r)
+		s.looking.Store(false)
 	}
-	s.looked = now
-	s.read()
-	return s.current, s.err
+	return r.credentials, r.err
 }
 
-// read looks at the source. Requires the lock: reads are of local files of a
-// few bytes, and whoever waits needs the same value.
-func (s *secret) read() {
+// look reads the source anew and publishes what it found.
+func (s *secret) look(now time.Time, before *reading) *reading {
+	r := *before
+	r.at = now
 	if s.ref.Env != "" {
-		s.take(s.getenv(s.ref.Env))
-		return
+		r.credentials, r.err = s.check(s.getenv(s.ref.Env))
+	} else if value, seen, err := s.read(before.seen); err != nil {
+		r = reading{at: now, err: err}
+	} else if !seen.equal(before.seen) {
+		r.seen = seen
+		r.credentials, r.err = s.check(value)
 	}
+	s.last.Store(&r)
+	s.tell(before.err, r.err)
+	return &r
+}
+
+// tell logs what has changed. The errors name the place and never the value.
+func (s *secret) tell(before, now error) {
+	switch {
+	case now != nil && (before == nil || before.Error() != now.Error()):
+		s.log.Warn("a key is missing, and whoever needs it is skipped", "error", now)
+	case now == nil && before != nil:
+		s.log.Info("a missing key is there", "key", s.name())
+	}
+}
+
+// read returns the file's content, or nothing where it is the one seen before.
+func (s *secret) read(before fileID) (string, fileID, error) {
 	path, err := s.path()
 	if err != nil {
-		s.forget(err)
-		return
+		return "", fileID{}, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		s.forget(s.missing(err))
-		return
+		return "", fileID{}, s.missing(err)
 	}
 	id := fileID{info, info.Size(), info.ModTime()}
-	if id.equal(s.seen) && s.err == nil {
-		return
+	switch {
+	case id.equal(before):
+		return "", id, nil
+	case !info.Mode().IsRegular():
+		return "", fileID{}, fmt.Errorf("%s: is not a file", s.name())
+	case info.Size() > maxSecret:
+		return "", fileID{}, fmt.Errorf("%s: is larger than %d KiB, which no key is", s.name(), maxSecret>>10)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		s.forget(s.missing(err))
-		return
+		return "", fileID{}, s.missing(err)
 	}
 	defer f.Close()
 	value, err := io.ReadAll(io.LimitReader(f, maxSecret))
 	if err != nil {
-		s.forget(s.missing(err))
-		return
+		return "", fileID{}, s.missing(err)
 	}
-	s.take(string(value))
-	s.seen = id
+	return string(value), id, nil
 }
 
 // path is where the value's file is. The names come from a chain, so they must
@@ -120,7 +152,13 @@ func (s *secret) path() (string, error) {
 // missing says what is not there, in words that name the reference only.
 func (s *secret) missing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: is not there; create it, or mount it into the sidecar", s.name())
+		if s.ref.Secret != "" {
+			if _, err := os.Stat(filepath.Join(s.dir, s.ref.Secret)); errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s: %w", s.name(), failover.ErrSecretNotMounted)
+			}
+			return fmt.Errorf("%s: is not there; add the key to the Secret", s.name())
+		}
+		return fmt.Errorf("%s: is not there; create it", s.name())
 	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
@@ -138,21 +176,18 @@ func (s *secret) name() string {
 	return fmt.Sprintf("key %q of Secret %q", s.ref.Key, s.ref.Secret)
 }
 
-// take accepts a value that was read.
-func (s *secret) take(value string) {
+// check accepts a value that was read.
+func (s *secret) check(value string) (failover.Credentials, error) {
 	value = strings.TrimSpace(value)
 	switch {
+	case value == "" && s.ref.Env != "":
+		return failover.Credentials{}, fmt.Errorf("%s: is not set; give it to the sidecar", s.name())
 	case value == "":
-		s.forget(fmt.Errorf("%s: is empty", s.name()))
+		return failover.Credentials{}, fmt.Errorf("%s: is empty", s.name())
 	case strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
-		s.forget(fmt.Errorf("%s: holds a line break or another control character; store the key alone", s.name()))
-	default:
-		mac := hmac.New(sha256.New, s.salt)
-		mac.Write([]byte(value))
-		s.current, s.err = failover.NewCredentials(hex.EncodeToString(mac.Sum(nil))[:12], value), nil
+		return failover.Credentials{}, fmt.Errorf("%s: holds a line break or another control character; store the key alone", s.name())
 	}
-}
-
-func (s *secret) forget(err error) {
-	s.current, s.err, s.seen = failover.Credentials{}, err, fileID{}
+	mac := hmac.New(sha256.New, s.salt)
+	mac.Write([]byte(value))
+	return failover.NewCredentials(hex.EncodeToString(mac.Sum(nil))[:12], value), nil
 }

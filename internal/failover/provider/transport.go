@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -23,22 +25,27 @@ type transportKey struct {
 	connect time.Duration
 }
 
-// Connection settings. The pings find a dead HTTP/2 connection in half a
-// minute instead of the quarter of an hour that TCP needs; idle connections
-// are dropped before the common balancers drop them.
+// Connection settings. The pings find a dead HTTP/2 connection in ten seconds
+// instead of the quarter of an hour that TCP needs: before the first byte of an
+// answer is overdue, so that it is the connection that is blamed and replaced
+// and not the provider. Idle connections are dropped before the common
+// balancers drop them.
 const (
 	tlsHandshakeTimeout = 5 * time.Second
-	pingAfter           = 15 * time.Second
-	pingTimeout         = 10 * time.Second
+	pingAfter           = 5 * time.Second
+	pingTimeout         = 5 * time.Second
 	idleTimeout         = 60 * time.Second
 	idlePerHost         = 256
 	maxResponseHeader   = 256 << 10
+	// A connection keeps this while a stream is open. It has room for a small
+	// request; the rest of a larger one is written past it.
+	writeBuffer = 2 << 10
 )
 
 // transport finds the transport of a host, or makes it. Transports are never
 // dropped while the process lives: there are as many as addresses were ever
 // configured, and their idle connections close by themselves.
-func (p *Provider) transport(u *url.URL, connect time.Duration) http.RoundTripper {
+func (p *Provider) transport(u *url.URL, connect time.Duration) *http.Transport {
 	key := transportKey{hostID(u), connect}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,8 +64,8 @@ func (p *Provider) newTransport(connect time.Duration) *http.Transport {
 		dial = d.DialContext
 	}
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: dial,
-		TLSHandshakeTimeout: tlsHandshakeTimeout, IdleConnTimeout: idleTimeout, MaxIdleConnsPerHost: idlePerHost,
+		Proxy: http.ProxyFromEnvironment, DialContext: lending(dial, &p.buffers),
+		WriteBufferSize: writeBuffer, TLSHandshakeTimeout: tlsHandshakeTimeout, IdleConnTimeout: idleTimeout, MaxIdleConnsPerHost: idlePerHost,
 		MaxResponseHeaderBytes: maxResponseHeader, DisableCompression: true, ForceAttemptHTTP2: true,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
@@ -66,9 +73,18 @@ func (p *Provider) newTransport(connect time.Duration) *http.Transport {
 
 var errOwnAddress = errors.New("this address is the sidecar itself")
 
-// awsMetadata is the IPv6 address of a metadata service, which is not a
-// link-local one.
-var awsMetadata = netip.MustParseAddr("fd00:ec2::254")
+// metadata are the addresses of clouds' metadata services that are not
+// link-local ones.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("fd00:ec2::254"),
+	netip.MustParseAddr("fd20:ce::254"),
+	netip.MustParseAddr("100.100.100.200"),
+	netip.MustParseAddr("168.63.129.16"),
+	netip.MustParseAddr("192.0.0.192"),
+}
+
+// nat64 is the prefix under which an IPv6 network reaches IPv4 addresses.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // refuseAddress runs on the resolved address, so that a name cannot be pointed
 // at a metadata service after it was checked.
@@ -77,11 +93,34 @@ func (p *Provider) refuseAddress(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return err
 	}
-	addr := ap.Addr().Unmap().WithZone("")
-	if addr.IsLinkLocalUnicast() || addr.IsMulticast() || addr == awsMetadata {
-		return fmt.Errorf("link-local and metadata addresses are not dialled: %s", addr)
+	return p.refuse(ap.Addr(), strconv.Itoa(int(ap.Port())))
+}
+
+// refuseLiteral says so at once where the configuration itself holds such an
+// address.
+func (p *Provider) refuseLiteral(u *url.URL) error {
+	host := u.Hostname()
+	if strings.EqualFold(host, "localhost") {
+		host = "127.0.0.1"
 	}
-	if addr.IsLoopback() && slices.Contains(p.opts.OwnPorts, fmt.Sprint(ap.Port())) {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil //nolint:nilerror // a name is looked at when it is dialled
+	}
+	return p.refuse(addr, portOf(u))
+}
+
+func (p *Provider) refuse(addr netip.Addr, port string) error {
+	addr = addr.Unmap().WithZone("")
+	if nat64.Contains(addr) {
+		b := addr.As16()
+		addr = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	switch {
+	case addr.IsLinkLocalUnicast(), addr.IsMulticast(), slices.Contains(metadata, addr):
+		return fmt.Errorf("%s is a link-local or metadata address, and those are not dialled", addr)
+	case (addr.IsLoopback() || addr.IsUnspecified()) && slices.Contains(p.opts.OwnPorts, port):
+		// The unspecified address is this machine when it is dialled.
 		return errOwnAddress
 	}
 	return nil

@@ -51,6 +51,7 @@ func shown(raw string) string {
 // private reports names and addresses that do not leave the machine, the
 // cluster or the private network.
 func private(host string) bool {
+	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".svc") || strings.Contains(host, ".svc.") {
 		return true
 	}
@@ -60,13 +61,17 @@ func private(host string) bool {
 
 // hostID is the fault domain of an address: scheme, host and port.
 func hostID(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		if port = "443"; u.Scheme == "http" {
-			port = "80"
-		}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), portOf(u))
+}
+
+func portOf(u *url.URL) string {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case u.Scheme == "http":
+		return "80"
 	}
-	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	return "443"
 }
 
 // pathOf is where an operation is found below the base URL: the version is in

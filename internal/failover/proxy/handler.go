@@ -2,11 +2,8 @@ package proxy
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,41 +17,41 @@ type handler struct{ server *Server }
 // after this.
 var crossOrigin = http.NewCrossOriginProtection()
 
-// writeTimeout is how long one piece of an answer may wait for the app to take
-// it. A client that is stuck for longer does not hold an answer forever.
-const writeTimeout = 5 * time.Minute
-
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := h.server
 	received := time.Now()
 	s.begin()
 	defer s.end()
-	defer h.recover(w, r)
-
+	out := &reply{w: w}
+	defer h.recover(out, r)
+	if len(r.TransferEncoding) > 0 {
+		// What follows a chunked body on this connection is not believed.
+		w.Header()["Connection"] = []string{"close"}
+	}
 	rt, refusal := check(r)
 	if refusal != nil {
-		h.refuse(w, r, rt.op, *refusal)
+		h.refuse(out, r, rt.op, *refusal)
 		return
 	}
 	if r.RequestURI == statusPath {
 		writeJSON(w, s.opts.Store.Load().Status())
 		return
 	}
-	if len(r.TransferEncoding) > 0 {
-		// What follows a chunked body on this connection is not believed.
-		w.Header()["Connection"] = []string{"close"}
-	}
-	body, refusal := readBody(w, r)
+	hold := s.memory.hold()
+	defer hold.release()
+	body, refusal := s.readBody(w, r, hold)
 	if refusal != nil {
-		h.refuse(w, r, rt.op, *refusal)
+		h.refuse(out, r, rt.op, *refusal)
 		return
 	}
+	defer body.Release()
 	answer := s.opts.Engine.Serve(r.Context(), &failover.Request{
 		Operation: rt.op, ChainName: rt.chain, Header: r.Header, Query: r.URL.RawQuery,
-		Body: failover.NewReplay(body), Received: received,
+		Body: body, Received: received,
 	})
-	copyAnswer(w, answer)
+	hold.release() // nothing is sent again after the commit
+	out.copy(answer)
 }
 
 const statusPath = "/-/status"
@@ -62,7 +59,7 @@ const statusPath = "/-/status"
 // check applies the rules that need no body. The first that fails decides.
 func check(r *http.Request) (route, *failover.AppError) {
 	deny := func(status int, class failover.Class, message string) (route, *failover.AppError) {
-		return route{op: callerDialect(r)}, &failover.AppError{Status: status, Class: class, Message: message}
+		return route{op: callerOperation(r)}, &failover.AppError{Status: status, Class: class, Message: message}
 	}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	switch {
@@ -108,7 +105,7 @@ func ourselves(via []string) bool {
 }
 
 // refuse answers with an error of our own.
-func (h *handler) refuse(w http.ResponseWriter, r *http.Request, op failover.Operation, e failover.AppError) {
+func (h *handler) refuse(out *reply, r *http.Request, op failover.Operation, e failover.AppError) {
 	a := h.server.opts.Engine.Refuse(op, e)
 	switch e.Status {
 	case http.StatusMethodNotAllowed:
@@ -116,63 +113,29 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, op failover.Ope
 		if r.URL.Path == statusPath {
 			a.Header["Allow"] = []string{http.MethodGet}
 		}
+	case http.StatusServiceUnavailable:
+		a.Header["Retry-After"] = []string{"1"}
+		a.Header["Connection"] = []string{"close"}
 	case http.StatusRequestEntityTooLarge, http.StatusBadRequest:
 		// The rest of the body is not read.
 		a.Header["Connection"] = []string{"close"}
 	}
-	copyAnswer(w, a)
+	out.copy(a)
 }
 
-// copyAnswer hands an answer to the app, piece by piece. One that broke ends
-// in an aborted connection, so that nothing can take it for complete.
-func copyAnswer(w http.ResponseWriter, a *failover.Answer) {
-	defer a.Close()
-	header := w.Header()
-	for name, values := range a.Header {
-		header[name] = values
-	}
-	if a.Length >= 0 && !a.Stream {
-		header["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
-	}
-	rc := http.NewResponseController(w)
-	w.WriteHeader(a.Status)
-	for {
-		piece, err := a.Next()
-		if len(piece) > 0 {
-			if a.Stream {
-				_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout))
-			}
-			if _, werr := w.Write(piece); werr != nil {
-				return
-			}
-			if a.Stream && rc.Flush() != nil {
-				return
-			}
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF):
-			return
-		default:
-			_ = rc.Flush()
-			a.Close()
-			panic(http.ErrAbortHandler)
-		}
-	}
-}
-
-// recover keeps a mistake of ours in one request from ending the process.
-func (h *handler) recover(w http.ResponseWriter, r *http.Request) {
+// recover keeps a mistake of ours in one request from ending the process. The
+// log gets the place and not the value, which may hold a prompt.
+func (h *handler) recover(out *reply, r *http.Request) {
 	switch p := recover(); p {
 	case nil:
 	case http.ErrAbortHandler:
 		panic(p)
 	default:
 		h.server.opts.Log.Error("a request panicked", "stack", string(debug.Stack()))
-		if len(w.Header()) > 0 {
+		if out.begun {
 			panic(http.ErrAbortHandler)
 		}
-		h.refuse(w, r, callerDialect(r), failover.AppError{Status: http.StatusInternalServerError, Class: failover.Internal, Message: "The sidecar failed at this request; its log says where."})
+		h.refuse(out, r, callerOperation(r), failover.AppError{Status: http.StatusInternalServerError, Class: failover.Internal, Message: "The sidecar failed at this request; its log says where."})
 	}
 }
 

@@ -35,9 +35,15 @@ func routeOf(path string) route {
 	return r
 }
 
-// callerDialect is the dialect of whoever asks for a path that we do not know.
-func callerDialect(r *http.Request) failover.Operation {
-	if r.Header.Get("Anthropic-Version") != "" || strings.HasPrefix(r.URL.Path, "/v1/messages") {
+// callerOperation stands for the dialect of a request that is refused before
+// its path is known to be one of ours.
+func callerOperation(r *http.Request) failover.Operation {
+	path := r.URL.Path
+	if rest, ok := strings.CutPrefix(path, "/chains/"); ok {
+		_, path, _ = strings.Cut(rest, "/")
+		path = "/" + path
+	}
+	if r.Header.Get("Anthropic-Version") != "" || strings.HasPrefix(path, "/v1/messages") {
 		return failover.Messages
 	}
 	return failover.ChatCompletions
@@ -45,7 +51,9 @@ func callerDialect(r *http.Request) failover.Operation {
 
 // notFound says what to do about a path that is not served.
 func notFound(path string) string {
-	switch {
+	switch bare, slash := strings.CutSuffix(path, "/"); {
+	case slash && routeOf(bare).found:
+		return fmt.Sprintf("%s is not served here; leave out the slash at its end.", safePath(path))
 	case strings.HasPrefix(path, "/v1/v1/"):
 		return "The path has /v1 twice: an Anthropic SDK takes the base URL http://localhost:8089, an OpenAI SDK http://localhost:8089/v1."
 	case strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/chains/"):

@@ -13,7 +13,8 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover"
 )
 
-// Options say what is served where. All fields but Version are required.
+// Options say what is served where. All fields but Version and
+// MaxHeld are required.
 type Options struct {
 	Engine *failover.Engine
 	Store  *failover.Store
@@ -23,8 +24,11 @@ type Options struct {
 	Metrics             http.Handler
 	// DrainTimeout is how long open answers may go on after the first signal.
 	DrainTimeout time.Duration
-	Log          *slog.Logger
-	Version      string
+	// MaxHeld bounds what all request bodies together may take before they are
+	// answered, in bytes; 0: no bound. One alone is always served.
+	MaxHeld int64
+	Log     *slog.Logger
+	Version string
 }
 
 // Server is both ports.
@@ -34,7 +38,9 @@ type Server struct {
 	admin   net.Listener
 	started time.Time
 
+	memory   memory
 	inFlight atomic.Int64
+	bodies   failover.Buffers
 	idle     chan struct{} // told, without waiting, when nothing is in flight
 }
 
@@ -59,7 +65,11 @@ func Listen(o Options) (*Server, error) {
 		closeAll(app)
 		return nil, err
 	}
-	return &Server{opts: o, app: app, admin: admin, started: time.Now(), idle: make(chan struct{}, 1)}, nil
+	return newServer(o, app, admin), nil
+}
+
+func newServer(o Options, app []net.Listener, admin net.Listener) *Server {
+	return &Server{opts: o, app: app, admin: admin, started: time.Now(), memory: memory{limit: o.MaxHeld}, idle: make(chan struct{}, 1)}
 }
 
 func closeAll(listeners []net.Listener) {
@@ -89,7 +99,7 @@ func (s *Server) Run(ctx, kill context.Context) error {
 	requests, abort := context.WithCancelCause(context.Background())
 	defer abort(nil)
 	app := s.server(requests, &handler{server: s})
-	app.MaxHeaderBytes, app.IdleTimeout = maxHeaderBytes, keepAliveTimeout
+	app.IdleTimeout = keepAliveTimeout
 	admin := s.server(context.Background(), s.adminHandler())
 	admin.ReadTimeout, admin.WriteTimeout = 10*time.Second, 30*time.Second
 
@@ -127,8 +137,9 @@ func (s *Server) server(base context.Context, h http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler: h, Protocols: protocols, ReadHeaderTimeout: readHeaderTimeout,
-		BaseContext: func(net.Listener) context.Context { return base },
+		Handler: h, Protocols: protocols, ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeaderBytes,
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return base },
 		// The standard library's own lines would repeat addresses at will.
 		ErrorLog: slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
 	}

@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,24 +82,38 @@ func (s *Workspace) post(args url.Values) (map[string]any, string) {
 	}
 	m := s.add("chat.postMessage", args)
 	return map[string]any{
-		"channel": m.Channel, "ts": m.TS,
+		"channel": channelID(m.Channel), "ts": m.TS,
 		"message": map[string]any{"type": "message", "text": m.Text, "ts": m.TS, "bot_id": "B0SIM", "user": "U0SIM"},
 	}, ""
 }
 
 // update is chat.update. The lock is held.
 func (s *Workspace) update(args url.Values) (map[string]any, string) {
+	m := s.find(args.Get("channel"), args.Get("ts"))
+	switch {
+	case args.Get("channel") != channelID(args.Get("channel")):
+		return nil, "channel_not_found" // a name is taken by chat.postMessage alone
+	case m == nil:
+		return nil, "message_not_found"
+	}
+	args.Set("channel", m.Channel)
 	if code := s.check(args); code != "" {
 		return nil, code
-	}
-	m := s.find(args.Get("channel"), args.Get("ts"))
-	if m == nil {
-		return nil, "message_not_found"
 	}
 	m.Edits = append(m.Edits, m.Text)
 	m.Text = args.Get("text")
 	m.Blocks, m.Attachments = nested(args, "blocks"), nested(args, "attachments")
-	return map[string]any{"channel": m.Channel, "ts": m.TS, "text": m.Text}, ""
+	return map[string]any{"channel": channelID(m.Channel), "ts": m.TS, "text": m.Text}, ""
+}
+
+// channelID is what the Web API calls a channel that was named.
+func channelID(name string) string {
+	if name == "" || name[0] == 'C' {
+		return name
+	}
+	h := fnv.New32a()
+	h.Write([]byte(strings.TrimPrefix(name, "#")))
+	return fmt.Sprintf("C%08X", h.Sum32())
 }
 
 // add remembers a message. The lock is held.
@@ -116,7 +131,7 @@ func (s *Workspace) add(method string, args url.Values) *Message {
 // find returns a message by its id. The lock is held.
 func (s *Workspace) find(channel, ts string) *Message {
 	for i := range s.messages {
-		if m := &s.messages[i]; m.TS == ts && m.Channel == channel {
+		if m := &s.messages[i]; m.TS == ts && channelID(m.Channel) == channelID(channel) {
 			return m
 		}
 	}

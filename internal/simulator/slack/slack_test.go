@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -69,6 +70,25 @@ func TestAPostedMessageCanBeEditedAndThreaded(t *testing.T) {
 	m := s.Messages()
 	if len(m) != 2 || m[0].Text != "two" || len(m[0].Edits) != 1 || m[0].Edits[0] != "one" || m[1].ThreadTS != ts {
 		t.Errorf("messages %+v", m)
+	}
+}
+
+func TestAMessageIsEditedByItsChannelsID(t *testing.T) {
+	s := New(Options{Token: "xoxb-1", Channels: []string{"#ops"}})
+	_, got := send(t, s, "/api/chat.postMessage", asJS, `{"token":"xoxb-1","channel":"#ops","text":"one"}`)
+	var posted struct{ Channel, TS string }
+	if err := json.Unmarshal([]byte(got), &posted); err != nil || !strings.HasPrefix(posted.Channel, "C") {
+		t.Fatalf("post: %s", got)
+	}
+	edit := func(channel string) string {
+		_, got := send(t, s, "/api/chat.update", form, "token=xoxb-1&text=two&ts="+posted.TS+"&channel="+channel)
+		return got
+	}
+	if got := edit("%23ops"); !strings.Contains(got, "channel_not_found") {
+		t.Errorf("by its name: %s", got)
+	}
+	if got := edit(posted.Channel); !strings.Contains(got, `"ok":true`) || s.Messages()[0].Text != "two" {
+		t.Errorf("by its id: %s", got)
 	}
 }
 

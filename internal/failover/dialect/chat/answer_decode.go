@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -15,7 +14,7 @@ var errNotAnswer = errors.New("the body is not a chat completion")
 // Reasoning is left out: a thinking block without a valid signature would
 // poison the conversation when it goes back to its own provider.
 func DecodeAnswer(body []byte) (*neutral.Answer, error) {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return nil, errNotAnswer
 	}
 	a := &neutral.Answer{}

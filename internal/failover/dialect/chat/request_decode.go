@@ -2,7 +2,6 @@ package chat
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -29,7 +28,7 @@ type requestDecoder struct {
 // DecodeRequest reads a request. The error is a *failover.IneligibleError
 // where no other dialect can carry it.
 func DecodeRequest(body []byte, notes *neutral.Notes) (*neutral.Request, error) {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return nil, errNotRequest
 	}
 	d := requestDecoder{notes: notes}
@@ -78,6 +77,8 @@ func (d *requestDecoder) member(name string, v failover.RawJSON) {
 		d.req.SerialCalls = string(v) == "false"
 	case "response_format":
 		d.format(v)
+	case "reasoning_effort":
+		d.req.Reasoning = neutral.Reasoning{Field: name, Level: neutral.LevelOf(v.Text())}
 	case "user":
 		d.user = v
 	case "safety_identifier":
@@ -110,8 +111,6 @@ func (d *requestDecoder) param(name string) *neutral.Param {
 		return &d.req.Count
 	case "logprobs":
 		return &d.req.Logprobs
-	case "reasoning_effort":
-		return &d.req.Effort
 	case "verbosity":
 		return &d.req.Verbosity
 	case "service_tier":

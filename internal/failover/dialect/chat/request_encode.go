@@ -23,13 +23,14 @@ type requestEncoder struct {
 	err   error
 	// own marks OpenAI itself, which takes what many compatible servers do
 	// not know.
-	own bool
+	own  bool
+	caps neutral.Caps
 }
 
 // EncodeRequest writes a request for an entry. It changes req. The error is a
 // *failover.IneligibleError where Chat cannot serve it faithfully.
 func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.Notes) ([]byte, error) {
-	e := requestEncoder{req: req, notes: notes, own: target.MaxTokensField == openAIMaxField}
+	e := requestEncoder{req: req, notes: notes, own: target.MaxTokensField == openAIMaxField, caps: target.Caps}
 	idRule.Rewrite(req.Turns)
 	w := &e.w
 	w.Open('{')
@@ -64,19 +65,42 @@ func (e *requestEncoder) refuse(field, reason string) {
 	}
 }
 
-// sampling carries what Chat knows. Effort and thinking are dropped: models
-// that do not reason answer 400 to them.
+// sampling carries what Chat and the model know.
 func (e *requestEncoder) sampling() {
 	r := e.req
 	for _, p := range []struct {
 		name string
 		neutral.Param
 	}{{"temperature", r.Temperature}, {"top_p", r.TopP}} {
-		if p.Set() {
+		switch {
+		case !e.caps.Sampling:
+			e.notes.DropParams(p.Param)
+		case p.Set():
 			e.w.Key(p.name).Raw(p.Value)
 		}
 	}
-	e.notes.DropParams(r.TopK, r.Thinking, r.Effort)
+	e.notes.DropParams(r.TopK)
+	e.reasoning()
+}
+
+// reasoning asks for an amount of thinking. A model that is not told how much
+// to think answers 400 to it.
+func (e *requestEncoder) reasoning() {
+	r := e.req.Reasoning
+	level := r.Level
+	switch {
+	case level == neutral.LevelUnset, level == neutral.LevelAdaptive && e.caps.Reasoning != neutral.ReasoningNone:
+		return // the model decides
+	case e.caps.Reasoning == neutral.ReasoningNone:
+		if level != neutral.LevelNone {
+			e.notes.Drop(r.Field)
+		}
+		return
+	case level == neutral.LevelNone && !e.caps.ThinkingOff:
+		level = neutral.LevelLow // the least that all reasoning models know
+	}
+	e.notes.Approximate(r.Field)
+	e.w.Key("reasoning_effort").Text(level.Word())
 }
 
 func (e *requestEncoder) tools() {
@@ -133,6 +157,10 @@ func (e *requestEncoder) choice() {
 func (e *requestEncoder) stop() {
 	sequences := e.req.Stop.Sequences
 	if len(sequences) == 0 {
+		return
+	}
+	if !e.caps.Stop {
+		e.refuse(e.req.Stop.Field, "this model takes no stop sequences")
 		return
 	}
 	if len(sequences) > maxStops {

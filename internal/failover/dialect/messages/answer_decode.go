@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/understudy-dev/understudy/internal/failover"
@@ -13,7 +12,7 @@ var errNotAnswer = errors.New("the body is not a message")
 // DecodeAnswer reads a whole message. Thinking is left out: it means nothing
 // outside the provider that signed it.
 func DecodeAnswer(body []byte) (*neutral.Answer, error) {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return nil, errNotAnswer
 	}
 	a := &neutral.Answer{}

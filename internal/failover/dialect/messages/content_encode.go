@@ -248,6 +248,9 @@ func (e *requestEncoder) choice(c neutral.Choice) {
 		}
 		c.Mode = neutral.Auto
 	}
+	if !e.caps.ForcedTools && (c.Mode == neutral.Required || c.Mode == neutral.Named) {
+		e.refuse("tool_choice", "this model cannot be made to call a tool")
+	}
 	words := map[neutral.Mode]string{neutral.Auto: "auto", neutral.None: "none", neutral.Required: "any", neutral.Named: "tool"}
 	e.w.Key("tool_choice").Open('{').Key("type").Text(words[c.Mode])
 	if c.Mode == neutral.Named {

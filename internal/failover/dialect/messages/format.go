@@ -4,7 +4,6 @@ package messages
 
 import (
 	"bytes"
-	"encoding/json"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
@@ -153,7 +152,7 @@ func usageOf(v failover.RawJSON) failover.Usage {
 // of count_tokens.
 func (Format) CheckAnswer(body []byte) (failover.Usage, bool) {
 	var u failover.Usage
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return u, false
 	}
 	answered, failed := false, false

@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -17,12 +16,14 @@ type requestDecoder struct {
 	req   neutral.Request
 	notes *neutral.Notes
 	err   error
+
+	effort neutral.Level // of output_config
 }
 
 // DecodeRequest reads a request. The error is a *failover.IneligibleError
 // where no other dialect can carry it.
 func DecodeRequest(body []byte, notes *neutral.Notes) (*neutral.Request, error) {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return nil, errNotRequest
 	}
 	d := requestDecoder{notes: notes}
@@ -35,7 +36,41 @@ func DecodeRequest(body []byte, notes *neutral.Notes) (*neutral.Request, error) 
 	if err != nil || d.err == nil && !messages {
 		return nil, errNotRequest
 	}
+	d.reasoning()
 	return &d.req, d.err
+}
+
+// thinking reads the settings of extended thinking.
+func (d *requestDecoder) thinking(v failover.RawJSON) {
+	r := neutral.Reasoning{Field: "thinking", Shown: v.Member("display").Text() == "summarized"}
+	switch v.Member("type").Text() {
+	case "disabled":
+		r.Level = neutral.LevelNone
+	case "between_tools":
+		r.Level = neutral.LevelLow
+	case "adaptive":
+		r.Level = neutral.LevelAdaptive
+	case "enabled":
+		r.Budget, _ = v.Member("budget_tokens").Int()
+		r.Level = neutral.LevelOfBudget(r.Budget)
+	default:
+		d.notes.Drop("thinking")
+		return
+	}
+	d.req.Reasoning = r
+}
+
+// reasoning joins the two members that say how much to think: the effort names
+// the amount, unless thinking is off or has a budget.
+func (d *requestDecoder) reasoning() {
+	r := &d.req.Reasoning
+	if d.effort == neutral.LevelUnset || r.Level == neutral.LevelNone || r.Budget > 0 {
+		return
+	}
+	r.Level = d.effort
+	if r.Field == "" {
+		r.Field = "output_config.effort"
+	}
 }
 
 func (d *requestDecoder) refuse(field, reason string) {
@@ -73,7 +108,7 @@ func (d *requestDecoder) member(name string, v failover.RawJSON) {
 	case "top_k":
 		d.req.TopK = neutral.Param{Field: name, Value: v}
 	case "thinking":
-		d.req.Thinking = neutral.Param{Field: name, Value: v}
+		d.thinking(v)
 	case "output_config":
 		d.outputConfig(v)
 	case "metadata":
@@ -115,7 +150,7 @@ func (d *requestDecoder) outputConfig(v failover.RawJSON) {
 		switch {
 		case !value.Present():
 		case string(name) == "effort":
-			d.req.Effort = neutral.Param{Field: "output_config.effort", Value: value}
+			d.effort = neutral.LevelOf(value.Text())
 		case string(name) == "format":
 			schema := value.Member("schema")
 			if value.Member("type").Text() != "json_schema" || !schema.IsObject() {

@@ -28,13 +28,14 @@ type requestEncoder struct {
 	req        *neutral.Request
 	notes      *neutral.Notes
 	err        error
+	caps       neutral.Caps
 	cacheMarks int
 }
 
 // EncodeRequest writes a request for an entry. It changes req. The error is a
 // *failover.IneligibleError where Anthropic cannot serve it faithfully.
 func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.Notes) ([]byte, error) {
-	e := requestEncoder{req: req, notes: notes}
+	e := requestEncoder{req: req, notes: notes, caps: target.Caps}
 	e.refuseShapes()
 	e.dropHints()
 	turns := e.arrange()
@@ -44,12 +45,13 @@ func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.N
 	w := &e.w
 	w.Open('{')
 	w.Key("model").Text(target.Model)
-	w.Key("max_tokens").Int(e.maxTokens())
+	limit := e.maxTokens()
+	w.Key("max_tokens").Int(limit)
 	e.system()
 	e.turns(turns)
 	e.tools(turns)
 	e.stop()
-	e.format()
+	e.output(limit)
 	e.user()
 	e.serviceTier()
 	if req.Stream {
@@ -76,11 +78,11 @@ func (e *requestEncoder) refuseShapes() {
 }
 
 // dropHints notes what is left out. Current Claude models answer 400 to
-// sampling parameters and to thinking settings that they do not know, so these
-// are dropped whatever the model.
+// sampling parameters, and older ones to some combinations of them, so they are
+// dropped whatever the model.
 func (e *requestEncoder) dropHints() {
 	r := e.req
-	e.notes.DropParams(r.Temperature, r.TopP, r.TopK, r.Effort, r.Thinking, r.Verbosity)
+	e.notes.DropParams(r.Temperature, r.TopP, r.TopK, r.Verbosity)
 	for _, p := range []neutral.Param{r.FrequencyPenalty, r.PresencePenalty, r.Seed, r.Biases} {
 		switch string(p.Value) {
 		case "0", "0.0", "{}": // the default
@@ -95,9 +97,17 @@ func (e *requestEncoder) maxTokens() int64 {
 	case e.req.MaxTokens > 0:
 		return e.req.MaxTokens
 	case e.req.Stream:
-		return defaultStreamTokens
+		return e.atMost(defaultStreamTokens)
 	}
-	return defaultUnaryTokens
+	return e.atMost(defaultUnaryTokens)
+}
+
+// atMost bounds a default by what the model can write.
+func (e *requestEncoder) atMost(tokens int64) int64 {
+	if limit := e.caps.MaxTokens; limit > 0 {
+		return min(tokens, limit)
+	}
+	return tokens
 }
 
 // arrange brings the turns into the order that Anthropic demands: user first
@@ -130,7 +140,10 @@ func (e *requestEncoder) arrange() []neutral.Turn {
 		e.refuse(turns[0].Field+".role", "Anthropic needs the user to speak first")
 	}
 	if last := turns[len(turns)-1]; last.Role == neutral.Assistant {
-		e.refuse(last.Field+".role", "current Claude models do not continue an assistant's turn")
+		if !e.caps.Prefill {
+			e.refuse(last.Field+".role", "this model does not continue an assistant's turn")
+		}
+		turns[len(turns)-1].Blocks = trimmed(last.Blocks)
 	}
 	idRule.Rewrite(turns)
 	for i := range turns {
@@ -160,6 +173,17 @@ func withoutBlank(blocks []neutral.Block) []neutral.Block {
 		return nil
 	}
 	return kept
+}
+
+// trimmed cuts the white space off the end of a beginning that the model is to
+// continue: Anthropic refuses it there.
+func trimmed(blocks []neutral.Block) []neutral.Block {
+	n := len(blocks)
+	if last := blocks[n-1]; last.Kind == neutral.Text {
+		blocks = slices.Clone(blocks)
+		blocks[n-1].Text = strings.TrimRight(last.Text, " \t\r\n")
+	}
+	return blocks
 }
 
 // resultsFirst moves results to the front, in the order of the calls.
@@ -215,24 +239,6 @@ func (e *requestEncoder) stop() {
 		e.w.Text(s)
 	}
 	e.w.Close(']')
-}
-
-func (e *requestEncoder) format() {
-	f := e.req.Format
-	if f == nil || f.Schema == nil { // without a schema it is an instruction, see system
-		return
-	}
-	schema, exact, ok := restrict(f.Schema)
-	if !ok {
-		e.refuse(f.Field+".schema", "Anthropic cannot promise objects with free keys, nor of such depth")
-		return
-	}
-	if !exact {
-		e.notes.Approximate(f.Field)
-	}
-	e.w.Key("output_config").Open('{').Key("format").Open('{')
-	e.w.Key("type").Text("json_schema").Key("schema").Raw(schema)
-	e.w.Close('}').Close('}')
 }
 
 // user writes the end user's id, unless it looks like an e-mail address or a

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
 )
 
@@ -16,7 +17,7 @@ func (c Call) Object() (text []byte, exact bool) {
 	switch {
 	case s == "" || s == "null":
 		return []byte("{}"), true
-	case s[0] == '{' && json.Valid([]byte(s)):
+	case s[0] == '{' && failover.ValidJSON([]byte(s)):
 		return []byte(s), true
 	}
 	var w wire.Writer

@@ -31,7 +31,9 @@ type Request struct {
 	Temperature, TopP, TopK                         Param
 	FrequencyPenalty, PresencePenalty, Seed, Biases Param
 	Count, Logprobs                                 Param // number of choices; probabilities
-	Effort, Thinking, Verbosity, ServiceTier        Param
+	Verbosity, ServiceTier                          Param
+
+	Reasoning Reasoning
 }
 
 // Param is a value with the name that it has in the app's dialect, for notes
@@ -158,4 +160,5 @@ type Target struct {
 	Model string
 	// MaxTokensField is failover.TranslateOptions.MaxTokensField.
 	MaxTokensField string
+	Caps           Caps // of the model
 }

@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"encoding/json"
-
 	"github.com/understudy-dev/understudy/internal/failover"
 )
 
@@ -49,7 +47,7 @@ func Empty(v failover.RawJSON) bool {
 // body that is not a JSON object, and for one with a top-level error, which
 // some servers send with status 200.
 func Object(body []byte, f func(name []byte, value failover.RawJSON)) bool {
-	if !json.Valid(body) {
+	if !failover.ValidJSON(body) {
 		return false
 	}
 	failed := false
