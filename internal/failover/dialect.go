@@ -22,6 +22,11 @@ type Operation struct {
 	// Whole marks an operation that only an entry of the same dialect can
 	// answer, because it has no equivalent in another one.
 	Whole bool
+	// Method is the HTTP method; empty: POST.
+	Method string
+	// Pass marks an operation whose bodies are not looked at, and Stateful one
+	// that is about something that lives at one provider.
+	Pass, Stateful bool
 }
 
 // The operations.
@@ -32,6 +37,9 @@ var (
 	Messages        = Operation{Dialect: AnthropicMessages, Path: "/messages"}
 	CountTokens     = Operation{Dialect: AnthropicMessages, Path: "/messages/count_tokens", Whole: true}
 )
+
+// Stores reports an operation whose path also names what it has stored.
+func (o Operation) Stores() bool { return o == ChatCompletions || o == Responses }
 
 // unaryOnly reports an operation that has no streamed form, whatever `stream`
 // in its body says.

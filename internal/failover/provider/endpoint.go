@@ -52,10 +52,24 @@ func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response
 	}
 	u := *e.base
 	u.Path = pathOf(e.kind, e.base, call.Operation)
+	if call.Operation.Pass {
+		// The raw path is kept to the letter where it is not the plain one.
+		u.RawPath = u.Path
+		if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+			return nil, err
+		}
+	}
 	u.RawQuery = withoutKeys(call.Query)
 	req := &http.Request{
-		Method: http.MethodPost, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: method(call.Operation), URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: e.header(call), Body: body, ContentLength: call.Body.Size(), GetBody: e.again(call.Body),
+	}
+	switch {
+	case call.Body.Size() == 0: // a GET
+		body.Close()
+		req.Body, req.GetBody = http.NoBody, nil
+	case call.Body.Streams():
+		req.GetBody = nil // it cannot be read again
 	}
 	resp, err := e.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
@@ -66,6 +80,13 @@ func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response
 		return nil, err
 	}
 	return resp, nil
+}
+
+func method(op failover.Operation) string {
+	if op.Method == "" {
+		return http.MethodPost
+	}
+	return op.Method
 }
 
 // resends is how often the transport may ask for a body again. One retry asks

@@ -147,7 +147,7 @@ func (e *edge) raw(t *testing.T, request string) (*http.Response, string, *bufio
 
 func TestABodyIsAskedForOnlyWhereItIsWanted(t *testing.T) {
 	e := startEdge(t)
-	for path, want := range map[string]string{"/v1/chat/completions": "HTTP/1.1 100 Continue", "/v1/files": "HTTP/1.1 404 Not Found"} {
+	for path, want := range map[string]string{"/v1/chat/completions": "HTTP/1.1 100 Continue", "/v1/v1/files": "HTTP/1.1 404 Not Found"} {
 		conn, err := net.Dial("tcp", e.Addr())
 		if err != nil {
 			t.Fatal(err)
