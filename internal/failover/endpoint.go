@@ -27,8 +27,8 @@ type Endpoint interface {
 	// Dialects are those that the provider speaks natively, in order of
 	// preference for translation.
 	Dialects() []Dialect
-	// MaxTokensField is the name for the limit of an answer in Chat.
-	MaxTokensField() string
+	// Quirks are what the provider expects of a translated request.
+	Quirks() Quirks
 	// Credential returns the present credential. The error says, without the
 	// value, why there is none. For an entry without auth it is the zero value.
 	Credential() (Credentials, error)
@@ -68,6 +68,7 @@ func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), 
 // Call is one request to a provider.
 type Call struct {
 	Operation   Operation   // in the provider's dialect
+	Model       string      // what the provider is asked for, where it stands in the path; empty: unknown
 	Query       string      // the app's raw query, same dialect only
 	Header      http.Header // the app's headers; read only
 	Body        *Replay

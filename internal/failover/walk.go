@@ -224,7 +224,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 			continue
 		}
 		t, err := w.engine.dialects.Translate(w.req.Operation.Dialect, to, w.req.Body.Bytes(),
-			TranslateOptions{Model: p.model, MaxTokensField: e.endpoint.MaxTokensField()})
+			TranslateOptions{Model: p.model, Quirks: e.endpoint.Quirks()})
 		if err == nil {
 			w.req.Body.Keep() // a translation may refer to it until the answer ends
 			p.op, p.translation, p.body = op, t, NewReplay(t.Body())

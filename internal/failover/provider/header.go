@@ -89,9 +89,6 @@ func (e *endpoint) header(call failover.Call) http.Header {
 		// the request again on a new connection.
 		h["Idempotency-Key"] = nil
 	}
-	if secret := call.Credentials.Reveal(); secret != "" {
-		h[e.kind.keyHeader] = []string{e.kind.keyPrefix + secret}
-	}
 	return h
 }
 
@@ -187,4 +184,12 @@ func isKeyParameter(name string) bool {
 		}
 	}
 	return false
+}
+
+// joinQuery puts the provider's own query in front of the app's.
+func joinQuery(own, app string) string {
+	if own == "" || app == "" {
+		return own + app
+	}
+	return own + "&" + app
 }

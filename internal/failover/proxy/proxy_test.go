@@ -45,7 +45,7 @@ func (p *provider) Host() string                                                
 
 func (p *provider) Dialects() []failover.Dialect { return []failover.Dialect{failover.OpenAIChat} }
 
-func (p *provider) MaxTokensField() string { return "max_tokens" }
+func (p *provider) Quirks() failover.Quirks { return failover.Quirks{MaxTokensField: "max_tokens"} }
 
 func (p *provider) Credential() (failover.Credentials, error) { return failover.Credentials{}, nil }
 
