@@ -10,6 +10,7 @@
 //	entry's answer   decoder of `to`     neutral.Answer    encoder of `from`   app
 //	entry's event    decoder of `to`     neutral.Event     encoder of `from`   app
 //
+// Some formats have one side only: apps alone or entries alone speak them.
 // A decoder refuses what no other dialect can carry, and an encoder what its
 // own cannot; both note what they drop. Nothing here does I/O or keeps state
 // beyond one translation.
@@ -44,6 +45,9 @@ func New() failover.Dialects {
 				decodeAnswer: messages.DecodeAnswer, encodeAnswer: messages.EncodeAnswer,
 				decodeStream: messages.NewStreamDecoder, encodeStream: messages.NewStreamEncoder,
 			},
+			failover.OpenAIResponses: {
+				decodeRequest: responses.DecodeRequest, encodeAnswer: responses.EncodeAnswer, encodeStream: responses.NewStreamEncoder,
+			},
 		},
 	}
 	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}} {
@@ -58,9 +62,8 @@ func (r registry) Format(d failover.Dialect) failover.Format { return r.formats[
 // Translate takes one request through the neutral form. A pair of dialects
 // that has no way through it is ineligible.
 func (r registry) Translate(from, to failover.Dialect, body []byte, o failover.TranslateOptions) (failover.Translation, error) {
-	app, ok := r.codecs[from]
-	entry, known := r.codecs[to]
-	if !ok || !known || from == to {
+	app, entry := r.codecs[from], r.codecs[to]
+	if app.decodeRequest == nil || entry.encodeRequest == nil || from == to {
 		return nil, &failover.IneligibleError{
 			Field: "dialect", Reason: string(from) + " cannot be translated into " + string(to),
 		}

@@ -16,8 +16,6 @@ import (
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
-	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
-	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 )
 
@@ -49,6 +47,9 @@ type direction struct{ app, entry failover.Dialect }
 var directions = map[string]direction{
 	"chat-to-messages": {failover.OpenAIChat, failover.AnthropicMessages},
 	"messages-to-chat": {failover.AnthropicMessages, failover.OpenAIChat},
+
+	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
+	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
 }
 
 // cases runs f for every case of one kind (request, answer, stream) in a
@@ -170,6 +171,9 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 func begin(t testing.TB, d direction, stream, usage bool) failover.Translation {
 	t.Helper()
 	body := `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]`
+	if d.app == failover.OpenAIResponses {
+		body = `{"model":"m","input":"hi"`
+	}
 	if stream {
 		body += `,"stream":true`
 	}
@@ -222,10 +226,7 @@ func TestStreamsAreCarriedAsTheTablesSay(t *testing.T) {
 }
 
 func decoderOf(d failover.Dialect) neutral.StreamDecoder {
-	if d == failover.OpenAIChat {
-		return chat.NewStreamDecoder()
-	}
-	return messages.NewStreamDecoder()
+	return sides[d].decoder()
 }
 
 // run feeds a whole stream, as the walk does.

@@ -15,6 +15,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
 )
 
 // scribe makes random neutral things, the same for the same seed.
@@ -111,6 +112,7 @@ type side struct {
 var sides = map[failover.Dialect]side{
 	failover.OpenAIChat:        {"chatcmpl-", func() neutral.StreamEncoder { return chat.NewStreamEncoder("m", true) }, chat.NewStreamDecoder},
 	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
+	failover.OpenAIResponses:   {"resp_", func() neutral.StreamEncoder { return responses.NewStreamEncoder("m", true) }, newResponsesReader},
 }
 
 // recut feeds bytes in random pieces through a splitter and decodes them.
@@ -171,13 +173,16 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 
 // terminal returns where the data of the event ends without which a stream
 // counts as cut: the one with the finish reason for Chat, and the terminal
-// event for Messages.
+// event for the others.
 func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	t.Helper()
 	at := -1
 	words := []string{`"finish_reason":"stop"`, `"finish_reason":"length"`, `"finish_reason":"tool_calls"`, `"finish_reason":"content_filter"`}
-	if d == failover.AnthropicMessages {
+	switch d {
+	case failover.AnthropicMessages:
 		words = []string{"event: message_stop"}
+	case failover.OpenAIResponses:
+		words = []string{"event: response.completed", "event: response.incomplete"}
 	}
 	for _, word := range words {
 		at = max(at, strings.LastIndex(stream, word))
