@@ -29,11 +29,15 @@ var update = flag.Bool("update", false, "rewrite the golden output files")
 type expectation struct {
 	// Requests.
 	Model                 string // of the entry; empty: one that nothing is known of
-	MaxTokensField        string // of the entry; empty: max_completion_tokens
+	MaxTokensField        string // of the entry; empty: max_completion_tokens, and OpenAI's own server
+	Refused               []string
+	ToolIDs               failover.ToolIDs
+	StreamUsage           failover.StreamUsage
 	Ineligible            string // field of the refusal
 	Dropped, Approximated []string
 	// Members of the output, by path ("choices.0.finish_reason").
 	Members map[string]json.RawMessage
+	Absent  []string // members that the output must not have
 
 	// Streams: what the app makes of the output.
 	Cut    bool // Finish reports truncation
@@ -42,6 +46,13 @@ type expectation struct {
 	Calls  []string // name and arguments
 	Finish neutral.Reason
 	Usage  failover.Usage // what was accounted for
+}
+
+func (e expectation) quirks() failover.Quirks {
+	return failover.Quirks{
+		MaxTokensField: e.MaxTokensField, OpenAI: e.MaxTokensField == "max_completion_tokens",
+		Refused: e.Refused, ToolIDs: e.ToolIDs, StreamUsage: e.StreamUsage,
+	}
 }
 
 type direction struct{ app, entry failover.Dialect }
@@ -143,7 +154,7 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 			want.MaxTokensField = "max_completion_tokens"
 		}
 		tr, err := dialect.New().Translate(d.app, d.entry, read(t, dir, "input.json"), failover.TranslateOptions{
-			Model: want.Model, Quirks: failover.Quirks{MaxTokensField: want.MaxTokensField},
+			Model: want.Model, Quirks: want.quirks(),
 		})
 		if want.Ineligible != "" {
 			refusal, ok := errors.AsType[*failover.IneligibleError](err)
@@ -159,6 +170,11 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 			t.Errorf("degraded (-want +got):\n%s", diff)
 		}
 		checkMembers(t, tr.Body(), want.Members)
+		for _, name := range want.Absent {
+			if v := failover.RawJSON(tr.Body()).Member(name); v != nil {
+				t.Errorf("%s = %s, which the server does not take", name, v)
+			}
+		}
 		if problem := forbidden(d.entry, tr.Body()); problem != "" {
 			t.Errorf("the provider would refuse the body: %s", problem)
 		}
