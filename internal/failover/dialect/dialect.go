@@ -1,6 +1,7 @@
 // Package dialect knows the wire formats that apps and providers speak.
 //
-// Each format is one sub-package (chat, messages, responses, embeddings). Its
+// Each format is one sub-package (chat, messages, responses, embeddings,
+// gemini). Its
 // Format tells the walk what an event, an answer and an error look like; that
 // is all a request needs whose entry speaks the app's own dialect. A request
 // that must change dialect goes through the neutral form, so that N formats
@@ -19,6 +20,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/embeddings"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
 )
@@ -44,9 +46,12 @@ func New() failover.Dialects {
 				decodeAnswer: messages.DecodeAnswer, encodeAnswer: messages.EncodeAnswer,
 				decodeStream: messages.NewStreamDecoder, encodeStream: messages.NewStreamEncoder,
 			},
+			failover.Gemini: {
+				encodeRequest: gemini.EncodeRequest, decodeAnswer: gemini.DecodeAnswer, decodeStream: gemini.NewStreamDecoder,
+			},
 		},
 	}
-	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}} {
+	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}, gemini.Format{}} {
 		r.formats[f.Dialect()] = f
 	}
 	return r
@@ -60,7 +65,7 @@ func (r registry) Format(d failover.Dialect) failover.Format { return r.formats[
 func (r registry) Translate(from, to failover.Dialect, body []byte, o failover.TranslateOptions) (failover.Translation, error) {
 	app, ok := r.codecs[from]
 	entry, known := r.codecs[to]
-	if !ok || !known || from == to {
+	if !ok || !known || from == to || app.decodeRequest == nil || entry.encodeRequest == nil {
 		return nil, &failover.IneligibleError{
 			Field: "dialect", Reason: string(from) + " cannot be translated into " + string(to),
 		}
