@@ -41,8 +41,10 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 		"messages-to-chat": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
 			`}],"output_config":{"format":{"type":"json_schema","schema":` + raw + `}}}`,
 	}
+	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {
-		tr, err := dialect.New().Translate(d.app, d.entry, []byte(request[name]), failover.TranslateOptions{Model: "m"})
+		model := map[failover.Dialect]string{failover.Gemini: "gemini-3-pro"}[d.entry]
+		tr, err := dialect.New().Translate(d.app, d.entry, []byte(request[name]), failover.TranslateOptions{Model: model})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,9 @@ var rows = []row{
 	{"gpt-[5-9]*", neutral.Caps{Reasoning: neutral.ReasoningEffort, ThinkingOff: true, Schema: true, ForcedTools: true, SystemTurns: true}},
 	{"gpt-oss*", with(free, func(c *neutral.Caps) { c.Reasoning = neutral.ReasoningEffort })},
 
-	{"gemini-2-0*", with(gemini2, func(c *neutral.Caps) { c.Reasoning, c.ThinkingOff, c.Penalties, c.MaxTokens = neutral.ReasoningNone, false, true, 8192 })},
+	{"gemini-2-0*", with(gemini2, func(c *neutral.Caps) {
+		c.Reasoning, c.ThinkingOff, c.Penalties, c.MaxTokens = neutral.ReasoningNone, false, true, 8192
+	})},
 	{"gemini-2-5-pro*", with(gemini2, func(c *neutral.Caps) { c.ThinkingOff = false })},
 	{"gemini-2*", gemini2},
 	{"gemini-3-pro*", with(gemini3, func(c *neutral.Caps) { c.Sampling = true })},
