@@ -161,7 +161,7 @@ func forbiddenContents(model string, contents []failover.RawJSON) string {
 		return "no contents"
 	}
 	checked := strings.HasPrefix(model, "gemini-3")
-	withIDs := strings.HasPrefix(model, "gemini-3.5")
+	withIDs := strings.HasPrefix(model, "gemini-3.5") || strings.HasPrefix(model, "gemini-3.8")
 	current := 0
 	for i, c := range contents {
 		if i%2 == 0 && !slices.ContainsFunc(elements(c.Member("parts")), func(p failover.RawJSON) bool { return p.Member("functionResponse") != nil }) {

@@ -68,6 +68,7 @@ var rows = []row{
 	// From 3.5 on, sampling parameters are deprecated, and ids of calls are
 	// insisted on.
 	{"gemini-3-5*", with(gemini3, func(c *neutral.Caps) { c.CallIDs, c.MinimalLevel, c.MediumLevel = true, true, true })},
+	{"gemini-3-[6-8]*", with(gemini3, func(c *neutral.Caps) { c.CallIDs, c.MediumLevel = true, true })},
 	{"gemini*", with(gemini3, func(c *neutral.Caps) { c.CallIDs = true })},
 
 	{"*", free},
