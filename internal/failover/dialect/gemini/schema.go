@@ -9,9 +9,12 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
 )
 
-// maxInlined bounds a schema whose references were replaced by what they refer
-// to, which can grow without end.
-const maxInlined = 1 << 20
+// Bounds of a schema whose references are replaced by what they refer to, which
+// can grow without end: its size, and how many references there are.
+const (
+	maxInlined    = 1 << 20
+	maxReferences = 1000
+)
 
 // cleanSchema takes the root's $schema out and puts local definitions in the
 // place of the references to them. Anything else stays as it was written, as
@@ -53,8 +56,12 @@ type inliner struct {
 	w     wire.Writer
 	root  failover.RawJSON
 	stack []string // references being replaced
+	count int      // references so far
 	ok    bool
 }
+
+// rootOnly are left out of a root whose references are all replaced.
+var rootOnly = []string{"$schema", "$defs", "definitions"}
 
 // What a keyword holds, where it is not one schema or a list of schemas.
 const (
@@ -103,7 +110,7 @@ func (in *inliner) members(v failover.RawJSON, seen map[string]bool, isRoot bool
 		switch {
 		case name == "$ref":
 			ref = value.Text()
-		case seen[name], isRoot && strings.Contains(" $schema $defs definitions ", " "+name+" "):
+		case seen[name], isRoot && slices.Contains(rootOnly, name):
 		default:
 			seen[name] = true
 			in.w.Key(name)
@@ -115,7 +122,8 @@ func (in *inliner) members(v failover.RawJSON, seen map[string]bool, isRoot bool
 		return
 	}
 	target := in.find(ref)
-	if target == nil || slices.Contains(in.stack, ref) {
+	in.count++
+	if target == nil || in.count > maxReferences || slices.Contains(in.stack, ref) {
 		in.ok = false
 		return
 	}
