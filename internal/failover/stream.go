@@ -67,7 +67,7 @@ func (b *streamBody) hold() *Evidence {
 		// What came in one read was not seen by the app yet, so a fault right
 		// behind the first content can still be a failover.
 		switch {
-		case b.failed && b.trans != nil && !RawJSON(bytes.TrimSpace(b.failure)).Member("error").Present():
+		case b.failed && b.trans != nil && !saysWhy(b.failure):
 			return ev(errEmpty) // the translation's own finding
 		case b.failed:
 			return ev(errInBand)
@@ -151,6 +151,9 @@ func (b *streamBody) take(ev Event) {
 		b.contented = b.contented || b.trans != nil || b.app.Dialect() == OpenAIResponses
 	case Failed:
 		b.failed, b.failure = true, bytes.Clone(ev.Data)
+		if len(b.failure) == 0 { // an error outside of any event
+			b.failure = bytes.Clone(ev.Raw)
+		}
 	case Malformed:
 		if b.malformed++; !b.contented {
 			b.failure = bytes.Clone(ev.Raw)

@@ -12,7 +12,7 @@ import (
 type apiError struct {
 	status  int
 	kind    string // error.type
-	code    string // error.code; on Anthropic error.details.error_code
+	code    string // error.code; on Anthropic error.details.error_code, on Gemini the reason of a detail
 	param   string // OpenAI only.
 	message string
 }
@@ -64,6 +64,9 @@ type anthropicCode struct {
 
 // body is the error as JSON, with the placeholders of [Fault.Body].
 func (e apiError) body(kind Kind) string {
+	if kind == Gemini {
+		return e.geminiBody()
+	}
 	if kind == Anthropic {
 		out := anthropicError{Type: "error", RequestID: "{{request_id}}"}
 		out.Error.Type, out.Error.Message = e.kind, e.message
@@ -100,11 +103,14 @@ func (f *Fault) errorFor(kind Kind, status int) apiError {
 	if status >= 500 {
 		fallback = apiError{kind: "server_error"}
 	}
-	if kind == Anthropic {
+	switch kind {
+	case Anthropic:
 		e = anthropicErrors[status]
 		if status >= 500 {
 			fallback.kind = "api_error"
 		}
+	case Gemini:
+		e, fallback.kind = geminiErrors[status], "UNKNOWN"
 	}
 	if e.message == "" {
 		e = fallback
@@ -188,6 +194,11 @@ func tooLargeError(kind Kind) apiError {
 // providerHeaders sets the headers that the provider sends with every answer.
 func (p *Provider) providerHeaders(h http.Header, x *exchange) {
 	now := time.Now().UTC()
+	if p.config.Kind == Gemini { // It names no request and no limits.
+		h.Set("Server", "scaffolding on HTTPServer2")
+		h.Set("Vary", "X-Origin, Referer, Origin,Accept-Encoding")
+		return
+	}
 	if p.config.Kind == Anthropic {
 		h.Set("Request-Id", x.id)
 		h.Set("Anthropic-Organization-Id", "00000000-0000-4000-8000-000000000001")

@@ -212,7 +212,7 @@ func (x *exchange) errorEvent() event {
 	status := f.Status
 	if status == 0 {
 		status = 529
-		if kind == OpenAI {
+		if kind != Anthropic {
 			status = http.StatusServiceUnavailable
 		}
 	}

@@ -27,11 +27,16 @@ var update = flag.Bool("update", false, "rewrite the golden output files")
 type expectation struct {
 	// Requests.
 	Model                 string // of the entry; empty: one that nothing is known of
-	MaxTokensField        string // of the entry; empty: max_completion_tokens
+	MaxTokensField        string // of the entry; empty: max_completion_tokens, and OpenAI's own server
+	Refused               []string
+	ToolIDs               failover.ToolIDs
+	StreamUsage           failover.StreamUsage
 	Ineligible            string // field of the refusal
 	Dropped, Approximated []string
 	// Members of the output, by path ("choices.0.finish_reason").
 	Members map[string]json.RawMessage
+	// Absent are paths of members that the output must not have.
+	Absent []string
 
 	// Streams: what the app makes of the output.
 	Cut    bool // Finish reports truncation
@@ -42,12 +47,21 @@ type expectation struct {
 	Usage  failover.Usage // what was accounted for
 }
 
+func (e expectation) quirks() failover.Quirks {
+	return failover.Quirks{
+		MaxTokensField: e.MaxTokensField, OpenAI: e.MaxTokensField == "max_completion_tokens",
+		Refused: e.Refused, ToolIDs: e.ToolIDs, StreamUsage: e.StreamUsage,
+	}
+}
+
 type direction struct{ app, entry failover.Dialect }
 
 var directions = map[string]direction{
 	"chat-to-messages": {failover.OpenAIChat, failover.AnthropicMessages},
 	"messages-to-chat": {failover.AnthropicMessages, failover.OpenAIChat},
 
+	"chat-to-gemini":        {failover.OpenAIChat, failover.Gemini},
+	"messages-to-gemini":    {failover.AnthropicMessages, failover.Gemini},
 	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
 	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
 }
@@ -105,17 +119,26 @@ func goldenJSON(t *testing.T, dir string, got []byte) {
 	golden(t, dir, "output.json", indented.Bytes())
 }
 
-func checkMembers(t *testing.T, body []byte, members map[string]json.RawMessage) {
+func checkMembers(t *testing.T, body []byte, want expectation) {
 	t.Helper()
-	for path, want := range members {
-		v := failover.RawJSON(body)
-		for step := range strings.SplitSeq(path, ".") {
-			v = child(v, step)
-		}
-		if got := string(neutral.Compact(v)); got != string(neutral.Compact(want)) {
-			t.Errorf("%s = %s, want %s", path, got, want)
+	for path, value := range want.Members {
+		if got := string(neutral.Compact(at(body, path))); got != string(neutral.Compact(value)) {
+			t.Errorf("%s = %s, want %s", path, got, value)
 		}
 	}
+	for _, path := range want.Absent {
+		if got := at(body, path); got != nil {
+			t.Errorf("%s = %s, want none", path, got)
+		}
+	}
+}
+
+func at(body []byte, path string) failover.RawJSON {
+	v := failover.RawJSON(body)
+	for step := range strings.SplitSeq(path, ".") {
+		v = child(v, step)
+	}
+	return v
 }
 
 func child(v failover.RawJSON, step string) failover.RawJSON {
@@ -144,7 +167,7 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 			want.MaxTokensField = "max_completion_tokens"
 		}
 		tr, err := dialect.New().Translate(d.app, d.entry, read(t, dir, "input.json"), failover.TranslateOptions{
-			Model: want.Model, Quirks: failover.Quirks{MaxTokensField: want.MaxTokensField},
+			Model: want.Model, Quirks: want.quirks(),
 		})
 		if want.Ineligible != "" {
 			refusal, ok := errors.AsType[*failover.IneligibleError](err)
@@ -159,8 +182,8 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 		if diff := cmp.Diff(failover.Degraded{Dropped: want.Dropped, Approximated: want.Approximated}, tr.Degraded()); diff != "" {
 			t.Errorf("degraded (-want +got):\n%s", diff)
 		}
-		checkMembers(t, tr.Body(), want.Members)
-		if problem := forbidden(d.entry, tr.Body()); problem != "" {
+		checkMembers(t, tr.Body(), want)
+		if problem := forbidden(d.entry, want.Model, tr.Body()); problem != "" {
 			t.Errorf("the provider would refuse the body: %s", problem)
 		}
 		goldenJSON(t, dir, tr.Body())
@@ -199,7 +222,7 @@ func TestAnswersAreCarriedAsTheTablesSay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkMembers(t, got, want.Members)
+		checkMembers(t, got, want)
 		if _, ok := dialect.New().Format(d.app).CheckAnswer(got); !ok {
 			t.Error("the app's own format does not take the answer for one")
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
@@ -113,6 +114,7 @@ var sides = map[failover.Dialect]side{
 	failover.OpenAIChat:        {"chatcmpl-", func() neutral.StreamEncoder { return chat.NewStreamEncoder("m", true) }, chat.NewStreamDecoder},
 	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
 	failover.OpenAIResponses:   {"resp_", func() neutral.StreamEncoder { return responses.NewStreamEncoder("m", true) }, newResponsesReader},
+	failover.Gemini:            {"", func() neutral.StreamEncoder { return &geminiWriter{} }, gemini.NewStreamDecoder},
 }
 
 // recut feeds bytes in random pieces through a splitter and decodes them.
@@ -164,6 +166,9 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 				stream, _ = encoder.Encode(stream, ev)
 			}
 			got := s.recut(t, side.decoder(), stream)
+			if d == failover.Gemini {
+				want.usage.CacheWrite = 0 // it counts no writes
+			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(assembled{})); diff != "" {
 				t.Fatalf("%s, seed %d (-want +got):\n%s\n%s", d, seed, diff, stream)
 			}
@@ -172,15 +177,18 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 }
 
 // terminal returns where the data of the event ends without which a stream
-// counts as cut: the one with the finish reason for Chat, and the terminal
-// event for the others.
+// counts as cut: the one with the finish reason for Chat and Gemini, and the
+// terminal event for the others.
 func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	t.Helper()
 	at := -1
 	words := []string{`"finish_reason":"stop"`, `"finish_reason":"length"`, `"finish_reason":"tool_calls"`, `"finish_reason":"content_filter"`}
+	end := "\n\n"
 	switch d {
 	case failover.AnthropicMessages:
 		words = []string{"event: message_stop"}
+	case failover.Gemini:
+		words, end = []string{`"finishReason"`}, "\r\n\r\n"
 	case failover.OpenAIResponses:
 		words = []string{"event: response.completed", "event: response.incomplete"}
 	}
@@ -190,7 +198,7 @@ func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	if at < 0 {
 		t.Fatalf("no end in %s", stream)
 	}
-	return at + strings.Index(stream[at:], "\n\n")
+	return at + strings.Index(stream[at:], end)
 }
 
 func TestNoTruncatedStreamLooksComplete(t *testing.T) {
@@ -256,14 +264,14 @@ func TestNoBodyIsSentThatTheProviderForbids(t *testing.T) {
 			continue
 		}
 		sent++
-		if problem := forbidden(failover.AnthropicMessages, tr.Body()); problem != "" {
+		if problem := forbidden(failover.AnthropicMessages, "m", tr.Body()); problem != "" {
 			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, body, tr.Body())
 		}
 		back, err := dialect.New().Translate(failover.AnthropicMessages, failover.OpenAIChat, tr.Body(), failover.TranslateOptions{Model: "m"})
 		if err != nil {
 			t.Fatalf("seed %d: it does not translate back: %v\n%s", seed, err, tr.Body())
 		}
-		if problem := forbidden(failover.OpenAIChat, back.Body()); problem != "" {
+		if problem := forbidden(failover.OpenAIChat, "m", back.Body()); problem != "" {
 			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, tr.Body(), back.Body())
 		}
 	}

@@ -158,7 +158,7 @@ func (e *requestEncoder) assistant(t neutral.Turn) {
 		for _, b := range calls {
 			e.name(b.Field+".name", b.Call.Name)
 			arguments, _ := b.Call.Object()
-			writeCall(&e.w, b.Call.ID, b.Call.Name, string(neutral.Compact(arguments)))
+			writeCall(&e.w, neutral.Call{ID: b.Call.ID, Name: b.Call.Name, Arguments: string(neutral.Compact(arguments))})
 		}
 		e.w.Close(']')
 	}
@@ -204,7 +204,7 @@ func (e *requestEncoder) document(b neutral.Block) {
 		e.refuse(b.Field+".source.url", "Chat takes no documents by address")
 	case m.Type != "application/pdf":
 		e.refuse(b.Field+".source.media_type", "Chat takes PDF documents only")
-	case !e.own:
+	case !e.target.OpenAI:
 		e.refuse(b.Field, "compatible servers take no files")
 	default:
 		name := m.Name

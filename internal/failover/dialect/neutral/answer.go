@@ -67,7 +67,7 @@ const (
 	Start     EventKind = iota // ID, Model and Echo
 	TextDelta                  // Text
 	RefusalDelta
-	CallStart  // Call, ID, Name
+	CallStart  // Call, ID, Name, Signature
 	CallDelta  // Call, Text: a fragment of the arguments, never empty
 	CallEnd    // Call
 	UsageKnown // Usage, cumulative
@@ -80,6 +80,7 @@ type Event struct {
 	ID, Model string
 	Name      string
 	Call      int // ordinal of the call in the answer, from 0
+	Signature string
 	Text      string
 	Finish    Finish
 	Usage     Usage
