@@ -63,6 +63,7 @@ var directions = map[string]direction{
 	"chat-to-gemini":        {failover.OpenAIChat, failover.Gemini},
 	"messages-to-gemini":    {failover.AnthropicMessages, failover.Gemini},
 	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
+	"responses-to-gemini":   {failover.OpenAIResponses, failover.Gemini},
 	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
 }
 

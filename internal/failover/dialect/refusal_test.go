@@ -45,6 +45,7 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 	request["responses-to-chat"] = `{"input":"x","tools":[{"type":"function","name":"f","parameters":` + raw + `}],"text":{"format":{"type":"json_schema","name":"s","schema":` + raw + `}}}`
 	request["responses-to-messages"] = `{"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":` + string(arguments) +
 		`},{"type":"function_call_output","call_id":"c","output":"y"}],"tools":[{"type":"function","name":"f","parameters":` + raw + `}]}`
+	request["responses-to-gemini"] = request["responses-to-messages"]
 	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {
 		model := map[failover.Dialect]string{failover.Gemini: "gemini-3-pro"}[d.entry]
