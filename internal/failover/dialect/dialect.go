@@ -47,7 +47,9 @@ func New() failover.Dialects {
 				decodeStream: messages.NewStreamDecoder, encodeStream: messages.NewStreamEncoder,
 			},
 			failover.OpenAIResponses: {
-				decodeRequest: responses.DecodeRequest, encodeAnswer: responses.EncodeAnswer, encodeStream: responses.NewStreamEncoder,
+				decodeRequest: responses.DecodeRequest, encodeRequest: responses.EncodeRequest,
+				decodeAnswer: responses.DecodeAnswer, encodeAnswer: responses.EncodeAnswer,
+				decodeStream: responses.NewStreamDecoder, encodeStream: responses.NewStreamEncoder,
 			},
 			failover.Gemini: {
 				encodeRequest: gemini.EncodeRequest, decodeAnswer: gemini.DecodeAnswer, decodeStream: gemini.NewStreamDecoder,

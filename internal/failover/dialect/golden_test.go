@@ -62,6 +62,8 @@ var directions = map[string]direction{
 
 	"chat-to-gemini":        {failover.OpenAIChat, failover.Gemini},
 	"messages-to-gemini":    {failover.AnthropicMessages, failover.Gemini},
+	"chat-to-responses":     {failover.OpenAIChat, failover.OpenAIResponses},
+	"messages-to-responses": {failover.AnthropicMessages, failover.OpenAIResponses},
 	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
 	"responses-to-gemini":   {failover.OpenAIResponses, failover.Gemini},
 	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
