@@ -201,6 +201,10 @@ func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	return at + strings.Index(stream[at:], end)
 }
 
+// stride is how far apart the cuts of a stream lie: the longest ones, each of
+// which is read from its start, would take minutes at every byte.
+func stride(length int) int { return 1 + length/4000 }
+
 func TestNoTruncatedStreamLooksComplete(t *testing.T) {
 	for d, side := range sides {
 		for seed := range uint64(6) {
@@ -212,7 +216,7 @@ func TestNoTruncatedStreamLooksComplete(t *testing.T) {
 				stream, _ = encoder.Encode(stream, ev)
 			}
 			last := terminal(t, d, string(stream))
-			for cut := range last {
+			for cut := int(seed); cut < last; cut += stride(last) {
 				if got := s.recut(t, side.decoder(), stream[:cut]); got.ok {
 					t.Fatalf("%s, seed %d: cut at %d of %d it decodes as complete:\n%s", d, seed, cut, len(stream), stream[:cut])
 				}
