@@ -20,20 +20,10 @@ func DecodeAnswer(body []byte) (*neutral.Answer, error) {
 	a := &neutral.Answer{ID: v.Member("id").Text(), Model: v.Member("model").Text(), Usage: usageOf(v.Member("usage"))}
 	called, refused := false, false
 	_ = failover.EachElement(v.Member("output"), func(it failover.RawJSON) bool {
-		switch it.Member("type").Text() {
-		case "message":
-			_ = failover.EachElement(it.Member("content"), func(part failover.RawJSON) bool {
-				if b, ok := partBlock(part); ok {
-					refused = refused || b.Kind == neutral.Refusal
-					a.Blocks = append(a.Blocks, b)
-				}
-				return true
-			})
-		case "function_call":
-			called = true
-			a.Blocks = append(a.Blocks, neutral.Block{Kind: neutral.ToolCall, Call: neutral.Call{
-				ID: it.Member("call_id").Text(), Name: it.Member("name").Text(), Arguments: openai.Arguments(it.Member("arguments")),
-			}})
+		for _, b := range itemBlocks(it) {
+			called = called || b.Kind == neutral.ToolCall
+			refused = refused || b.Kind == neutral.Refusal
+			a.Blocks = append(a.Blocks, b)
 		}
 		return true
 	})
@@ -45,13 +35,26 @@ func DecodeAnswer(body []byte) (*neutral.Answer, error) {
 	return a, nil
 }
 
-// partBlock reads a part of a message that is not empty.
-func partBlock(part failover.RawJSON) (neutral.Block, bool) {
-	b := neutral.Block{Kind: neutral.Text, Text: part.Member("text").Text()}
-	if part.Member("type").Text() == "refusal" {
-		b = neutral.Block{Kind: neutral.Refusal, Text: part.Member("refusal").Text()}
+// itemBlocks reads one output item, but for parts that are empty.
+func itemBlocks(item failover.RawJSON) (blocks []neutral.Block) {
+	switch item.Member("type").Text() {
+	case "message":
+		_ = failover.EachElement(item.Member("content"), func(part failover.RawJSON) bool {
+			b := neutral.Block{Kind: neutral.Text, Text: part.Member("text").Text()}
+			if part.Member("type").Text() == "refusal" {
+				b = neutral.Block{Kind: neutral.Refusal, Text: part.Member("refusal").Text()}
+			}
+			if b.Text != "" {
+				blocks = append(blocks, b)
+			}
+			return true
+		})
+	case "function_call":
+		blocks = append(blocks, neutral.Block{Kind: neutral.ToolCall, Call: neutral.Call{
+			ID: item.Member("call_id").Text(), Name: item.Member("name").Text(), Arguments: openai.Arguments(item.Member("arguments")),
+		}})
 	}
-	return b, b.Text != ""
+	return blocks
 }
 
 // reasonOf tells why a response ended; Unfinished for one that has not.
