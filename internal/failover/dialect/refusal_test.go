@@ -22,7 +22,8 @@ func TestABodyThatIsNoRequestIsAnError(t *testing.T) {
 	for _, body := range []string{
 		``, `[]`, `{}`, `{"messages":{}}`, `{"messages":[1]}`, `{"messages":[`, `{"messages":[{"role":"user","content":tru}]}`,
 		`{"messages":[{"role":"user","content":5}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"x"}}]}`,
-		`{"input":5}`, `{"input":[1]}`, `{"input":[{"role":"user","content":5}]}`, `{"input":null}`,
+		`{"input":5}`, `{"input":[1]}`, `{"input":[{"role":"user","content":5}]}`, `{"input":null}`, `{"input":{"role":"user"}}`,
+		`{"instructions":"x"}`, `{"input":"x","instructions":5}`,
 	} {
 		for _, d := range directions {
 			_, err := dialect.New().Translate(d.app, d.entry, []byte(body), failover.TranslateOptions{})
@@ -58,6 +59,26 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 		}
 		if n := strings.Count(string(tr.Body()), raw); n != 2 {
 			t.Errorf("%s: the text stands %d times in the body, want 2:\n%s", name, n, tr.Body())
+		}
+	}
+}
+
+func TestArgumentsInAStringKeepTheirBytes(t *testing.T) {
+	const arguments = `"{ \"b\": 1.10,  \"a\": 12345678901234567890 }"`
+	chat := `{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":` +
+		arguments + `}}]},{"role":"tool","tool_call_id":"c","content":"y"}]}`
+	items := `{"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":` + arguments +
+		`},{"type":"function_call_output","call_id":"c","output":"y"}]}`
+	for _, c := range []struct {
+		d    direction
+		body string
+	}{{directions["chat-to-responses"], chat}, {directions["responses-to-chat"], items}} {
+		tr, err := dialect.New().Translate(c.d.app, c.d.entry, []byte(c.body), failover.TranslateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(tr.Body()), `"arguments":`+arguments) {
+			t.Errorf("%v: the arguments became %s", c.d, tr.Body())
 		}
 	}
 }

@@ -63,8 +63,7 @@ func writeMessage(w *wire.Writer, a *neutral.Answer) {
 	if len(calls) > 0 {
 		w.Key("tool_calls").Open('[')
 		for i, c := range calls {
-			arguments, _ := c.Object()
-			c.ID, c.Arguments = callID(c.ID, a.ID, i), string(neutral.Compact(arguments))
+			c.ID, c.Arguments = callID(c.ID, a.ID, i), c.Written()
 			writeCall(w, c)
 		}
 		w.Close(']')

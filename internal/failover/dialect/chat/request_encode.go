@@ -236,7 +236,7 @@ func (e *requestEncoder) serviceTier() {
 	word := openai.ServiceTier(p.Value.Text())
 	switch {
 	case !p.Set():
-	case word == "":
+	case word == "", !e.target.OpenAI && word != "auto" && word != "default":
 		e.notes.Drop(p.Field)
 	case e.target.OpenAI:
 		e.w.Key("service_tier").Text(word)

@@ -25,6 +25,16 @@ func (c Call) Object() (text []byte, exact bool) {
 	return w.Buf, false
 }
 
+// Written returns the arguments of an answer's call as the model wrote them,
+// for dialects that hold them as a string: {} for none. An app must be able to
+// see that the limit of the answer has cut them.
+func (c Call) Written() string {
+	if text, exact := c.Object(); exact {
+		return string(text)
+	}
+	return c.Arguments
+}
+
 // Compact returns JSON text without white space between its tokens; every
 // token stays as it was written.
 func Compact(text []byte) []byte {

@@ -26,7 +26,7 @@ func ServiceTier(word string) string {
 	switch word {
 	case "standard_only":
 		return "default"
-	case "auto", "default", "flex", "priority":
+	case "auto", "default", "flex", "scale", "priority", "fast":
 		return word
 	}
 	return ""

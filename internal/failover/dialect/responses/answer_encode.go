@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
 )
@@ -18,8 +19,8 @@ func EncodeAnswer(a *neutral.Answer) []byte {
 			}
 		case neutral.ToolCall:
 			it := r.addCall(calls, b.Call.ID, b.Call.Name)
-			arguments, exact := b.Call.Object()
-			it.arguments, cut = neutral.Compact(arguments), !exact
+			it.arguments = []byte(b.Call.Written())
+			cut = !failover.ValidJSON(it.arguments)
 			calls++
 		}
 	}

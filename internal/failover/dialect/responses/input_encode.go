@@ -7,7 +7,10 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 )
 
+// input writes the conversation as items. Calls and their results are items of
+// their own, beside the messages.
 func (e *requestEncoder) input() {
+	begun := len(e.w.Buf)
 	e.message("system", e.req.System)
 	for _, t := range e.req.Turns {
 		switch t.Role {
@@ -18,6 +21,9 @@ func (e *requestEncoder) input() {
 		case neutral.Assistant:
 			e.assistantTurn(t)
 		}
+	}
+	if len(e.w.Buf) == begun {
+		e.refuse("messages", "there is nothing to answer")
 	}
 }
 
@@ -106,7 +112,7 @@ func (e *requestEncoder) assistantTurn(t neutral.Turn) {
 		e.name(b.Field+".name", b.Call.Name)
 		arguments, _ := b.Call.Object()
 		e.w.Open('{').Key("type").Text("function_call").Key("call_id").Text(b.Call.ID)
-		e.w.Key("name").Text(b.Call.Name).Key("arguments").Text(string(neutral.Compact(arguments))).Close('}')
+		e.w.Key("name").Text(b.Call.Name).Key("arguments").Text(string(arguments)).Close('}')
 	}
 	e.message("assistant", t.Blocks[from:])
 }

@@ -19,7 +19,7 @@ type requestDecoder struct {
 	notes *neutral.Notes
 	err   error
 
-	instructions   string
+	instructions   failover.RawJSON
 	user, safetyID failover.RawJSON
 	choice         failover.RawJSON
 	echo           map[string]failover.RawJSON
@@ -34,11 +34,11 @@ var echoed = [...]struct{ name, otherwise string }{
 	{"parallel_tool_calls", "true"},
 	{"previous_response_id", "null"},
 	{"reasoning", `{"effort":null,"summary":null}`},
-	{"temperature", "null"},
+	{"temperature", "1.0"},
 	{"text", `{"format":{"type":"text"}}`},
 	{"tool_choice", `"auto"`},
 	{"tools", "[]"},
-	{"top_p", "null"},
+	{"top_p", "1.0"},
 	{"truncation", `"disabled"`},
 	{"user", "null"},
 }
@@ -79,7 +79,7 @@ func (d *requestDecoder) member(name string, v failover.RawJSON) {
 	case "input":
 		d.input(v)
 	case "instructions":
-		d.instructions = v.Text()
+		d.instructions = v
 	case "stream":
 		d.req.Stream = v.Bool()
 	case "max_output_tokens":
@@ -232,16 +232,28 @@ func (d *requestDecoder) tools(v failover.RawJSON) {
 		if !t.Schema.Present() {
 			t.Schema, t.Strict = nil, false
 		}
+		d.noteMembers(tool)
 		d.req.Tools = append(d.req.Tools, t)
+		return true
+	})
+}
+
+// noteMembers notes what a tool says beyond what is carried.
+func (d *requestDecoder) noteMembers(tool failover.RawJSON) {
+	_ = neutral.EachMember(tool, func(name string, _ failover.RawJSON) bool {
+		switch name {
+		case "type", "name", "description", "parameters", "strict":
+		default:
+			d.notes.Drop("tools." + name)
+		}
 		return true
 	})
 }
 
 // finish settles what depends on several members.
 func (d *requestDecoder) finish() {
-	if d.instructions != "" {
-		first := neutral.Block{Field: "instructions", Kind: neutral.Text, Text: d.instructions}
-		d.req.System = append([]neutral.Block{first}, d.req.System...)
+	if d.instructions.Present() {
+		d.req.System = append(d.content("instructions", d.instructions), d.req.System...)
 	}
 	d.req.StreamUsage = true
 	d.req.User = neutral.Param{Field: "user", Value: d.user}
