@@ -46,9 +46,13 @@ var (
 	Converse        = Operation{Dialect: BedrockConverse, Path: "/converse"}
 )
 
-// OwnResponse begins the ids of responses that were translated from another
-// dialect. No provider has them, so no provider is asked about them.
-const OwnResponse = "resp_us_"
+// How the ids of responses begin that were translated from another dialect, and
+// those of their items. No provider has them, so no provider is asked about them.
+const (
+	OwnResponse = "resp_us_"
+	OwnMessage  = "msg_us_"
+	OwnCall     = "fc_us_"
+)
 
 // Stores reports an operation whose path also names what it has stored.
 func (o Operation) Stores() bool { return o == ChatCompletions || o == Responses }

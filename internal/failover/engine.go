@@ -99,6 +99,12 @@ func ownResponse(op Operation, shape Shape) (AppError, bool) {
 			Message: "previous_response_id names a response that a provider of another dialect gave in place of the usual one, so it is stored nowhere; " +
 				"send the items of the conversation in input instead.",
 		}, true
+	case op == Responses && shape.OwnItem:
+		return AppError{
+			Status: http.StatusBadRequest, Class: InvalidRequest, Code: "item_not_found", Param: "input",
+			Message: "input names an item that a provider of another dialect gave in place of the usual one, so it is stored nowhere; " +
+				"send the item itself, as SDKs do with store: false.",
+		}, true
 	case op.Pass && strings.HasPrefix(op.Path, "/responses/"+OwnResponse):
 		return AppError{
 			Status: http.StatusNotFound, Class: NotFound,

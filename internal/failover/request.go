@@ -1,8 +1,10 @@
 package failover
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -26,6 +28,9 @@ type Shape struct {
 	MaxTokens int64
 	// Previous is the id of the response that the request goes on from.
 	Previous string
+	// OwnItem tells that an item of the input only names what a translation
+	// gave.
+	OwnItem bool
 
 	// model[0]:model[1] is the raw value of `model` in the body; both 0 where
 	// there is none.
@@ -55,6 +60,8 @@ func Peek(body []byte) (Shape, error) {
 			}
 		case "previous_response_id":
 			s.Previous = v.Text()
+		case "input":
+			s.OwnItem = namesOwnItem(v)
 		case "thinking":
 			kind := v.Member("type").Text()
 			s.Thinking = s.Thinking || kind == "enabled" || kind == "adaptive"
@@ -69,6 +76,22 @@ func Peek(body []byte) (Shape, error) {
 		err = ErrDuplicateModel
 	}
 	return s, err
+}
+
+// namesOwnItem looks for an item that is only named, as SDKs do with what they
+// take for stored, and that no provider has.
+func namesOwnItem(input RawJSON) bool {
+	if !input.IsArray() || !bytes.Contains(input, []byte("_us_")) {
+		return false
+	}
+	found := false
+	_ = EachElement(input, func(item RawJSON) bool {
+		id := item.Member("id").Text()
+		whole := item.Member("content").Present() || item.Member("call_id").Present()
+		found = !whole && (strings.HasPrefix(id, OwnMessage) || strings.HasPrefix(id, OwnCall))
+		return !found
+	})
+	return found
 }
 
 func asksToThink(effort RawJSON) bool {

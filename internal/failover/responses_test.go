@@ -1,6 +1,7 @@
 package failover_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -145,6 +146,42 @@ func TestARefusalNamesWhatTheEntrysPreferredDialectCannotCarry(t *testing.T) {
 		g := w.call(t.Context(), failover.Messages, body)
 		if g.status != 400 || !strings.Contains(g.body, "stop_sequences: this model takes no stop sequences") {
 			t.Errorf("the app reads %d: %s", g.status, g.body)
+		}
+	})
+}
+
+func TestNobodyIsAskedAboutAnItemThatWasTranslated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chain := threeEntries()
+		chain.Providers = []failover.ProviderConfig{chain.Providers[1], chain.Providers[0]}
+		w := newWorld(t, chain)
+		defer w.close()
+		if err := w.openai.FailNamed("overloaded"); err != nil {
+			t.Fatal(err)
+		}
+		var first struct{ Output []struct{ ID string } }
+		if err := json.Unmarshal([]byte(w.call(t.Context(), failover.Responses, response("say hello", false, "")).body), &first); err != nil || len(first.Output) != 1 {
+			t.Fatal(first, err)
+		}
+		w.openai.Heal()
+		asked := len(w.openai.Requests())
+		input := func(item string) string {
+			return `{"model":"gpt-4o","input":[{"role":"user","content":"hi"},` + item + `,{"role":"user","content":"say more"}]}`
+		}
+		id := `"id":"` + first.Output[0].ID + `"`
+		for _, item := range []string{`{"type":"item_reference",` + id + `}`, `{` + id + `}`} {
+			g := w.call(t.Context(), failover.Responses, input(item))
+			if g.status != 400 || g.header.Get("X-Understudy-Origin") != "sidecar" || !strings.Contains(g.body, `"param":"input"`) || !strings.Contains(g.body, "store: false") {
+				t.Errorf("the app reads %d: %s", g.status, g.body)
+			}
+		}
+		if n := len(w.openai.Requests()); n != asked {
+			t.Errorf("the provider was asked about it %d times", n-asked)
+		}
+		// Sent whole, it is as good as any item.
+		g := w.call(t.Context(), failover.Responses, input(`{"type":"message",`+id+`,"role":"assistant","status":"completed","content":[{"type":"output_text","text":"hello","annotations":[]}]}`))
+		if g.status != 200 || g.provider() != "openai" {
+			t.Errorf("the app reads %d from %q: %s", g.status, g.provider(), g.body)
 		}
 	})
 }

@@ -37,7 +37,7 @@ func (d *requestDecoder) item(field string, v failover.RawJSON) {
 	switch kind := v.Member("type").Text(); kind {
 	case "message", "":
 		if kind == "" && v.Member("id").Present() && !v.Member("role").Present() {
-			d.refuse(field, "an item that is stored at one provider cannot be sent to another; send the item itself")
+			d.refuse(field, "an item that is stored at one provider cannot be sent to another; send the item itself, as SDKs do with store: false")
 			return
 		}
 		d.message(field, v)
@@ -54,7 +54,7 @@ func (d *requestDecoder) item(field string, v failover.RawJSON) {
 		}}})
 	case "reasoning":
 	case "item_reference":
-		d.refuse(field, "an item that is stored at one provider cannot be sent to another; send the item itself")
+		d.refuse(field, "an item that is stored at one provider cannot be sent to another; send the item itself, as SDKs do with store: false")
 	default:
 		d.refuse(field+".type", "this kind of item cannot be translated")
 	}

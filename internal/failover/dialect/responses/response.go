@@ -71,7 +71,7 @@ func (r *response) addItem(prefix string) *item {
 func (r *response) addText(text string, refusal bool) {
 	n := len(r.items)
 	if n == 0 || r.items[n-1].isCall {
-		r.addItem("msg_")
+		r.addItem(failover.OwnMessage)
 		n++
 	}
 	it := r.items[n-1]
@@ -83,7 +83,7 @@ func (r *response) addText(text string, refusal bool) {
 }
 
 func (r *response) addCall(ordinal int, id, name string) *item {
-	it := r.addItem("fc_")
+	it := r.addItem(failover.OwnCall)
 	it.isCall, it.call, it.name = true, ordinal, name
 	it.callID = idRule.Sanitize(id)
 	if id == "" {
