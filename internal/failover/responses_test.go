@@ -48,15 +48,24 @@ func TestARequestAboutStateGoesToTheEntryThatMayHaveItUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, threeEntries())
 		defer w.close()
-		body := strings.Replace(response("hi", false, `, "previous_response_id" : "resp_67"`), "gpt-4o", "gpt-4o-mini", 1)
+		if err := w.anthropic.FailNamed("overloaded"); err != nil {
+			t.Fatal(err)
+		}
+		var given struct{ ID string }
+		if err := json.Unmarshal([]byte(w.call(t.Context(), failover.Responses, response("hi", false, "")).body), &given); err != nil {
+			t.Fatal(err)
+		}
+		w.anthropic.Heal()
+		tried := len(w.anthropic.Requests())
+		body := strings.Replace(response("hi", false, `, "previous_response_id" : "`+given.ID+`"`), "gpt-4o", "gpt-4o-mini", 1)
 		g := w.call(t.Context(), failover.Responses, body)
 		if g.status != 200 || g.provider() != "openai" {
 			t.Fatalf("the app reads %d from %q: %s", g.status, g.provider(), g.body)
 		}
-		if n := len(w.anthropic.Requests()); n != 0 {
-			t.Errorf("the entry that cannot have the state was asked %d times", n)
+		if n := len(w.anthropic.Requests()); n != tried {
+			t.Errorf("the entry that cannot have the state was asked %d times", n-tried)
 		}
-		if got := string(w.openai.Requests()[0].Body); got != body {
+		if got := string(w.openai.Requests()[1].Body); got != body {
 			t.Errorf("the provider reads %s, want %s", got, body)
 		}
 	})

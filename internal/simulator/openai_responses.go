@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // responsesUsage is the usage of a response.
@@ -57,6 +56,9 @@ func (x *exchange) responses(o object) error {
 	if !x.p.knows(x.model) {
 		return x.sendError((&Fault{}).errorFor(OpenAI, http.StatusNotFound))
 	}
+	if id := str(o, "previous_response_id"); id != "" && !x.gave(id) {
+		return x.sendError(*invalid("previous_response_id", "previous_response_not_found", "Previous response with id '%s' not found.", id))
+	}
 	p := x.responsesPrompt(o)
 	script := readScript(p)
 	maxTokens, _ := integer(o["max_output_tokens"])
@@ -97,6 +99,16 @@ func (x *exchange) responses(o object) error {
 	})
 }
 
+// gave reports whether this provider has given a response of that id.
+func (x *exchange) gave(id string) bool {
+	for serial := range x.serial {
+		if id == "resp_"+x.p.id(serial, "response", 48) {
+			return true
+		}
+	}
+	return false
+}
+
 // newResponse is the response before any output.
 func (x *exchange) newResponse(o object) response {
 	or := func(name string, otherwise any) any {
@@ -116,69 +128,6 @@ func (x *exchange) newResponse(o object) response {
 		ToolChoice: or("tool_choice", "auto"), Tools: or("tools", []any{}), TopP: or("top_p", 1.0),
 		Truncation: "disabled", User: o["user"], Metadata: or("metadata", object{}),
 	}
-}
-
-// checkResponses checks a Responses request by the published rules.
-func checkResponses(o object) *apiError {
-	if name := unknown(o, responsesFields); name != "" {
-		return invalid(name, "unknown_parameter", "Unknown parameter: '%s'.", name)
-	}
-	if str(o, "model") == "" {
-		return missing("model")
-	}
-	if n, ok := integer(o["max_output_tokens"]); ok && n < 16 {
-		return invalid("max_output_tokens", "integer_below_min_value", "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got %d instead.", n)
-	}
-	if e := checkPositive(o, "max_output_tokens"); e != nil {
-		return e
-	}
-	if e := checkOpenAITools(o, ""); e != nil {
-		return e
-	}
-	switch input := o["input"].(type) {
-	case nil:
-		return missing("input")
-	case string:
-		return nil
-	case []any:
-		return checkItems(input)
-	}
-	return wrongType("input", "a string or an array")
-}
-
-// checkItems checks the items of a Responses input: roles, and that every output answers a call and every call has
-// its output.
-func checkItems(input []any) *apiError {
-	items, ok := list(input)
-	if !ok {
-		return wrongType("input", "an array of objects")
-	}
-	var open []string
-	for _, item := range items {
-		role, kind := str(item, "role"), str(item, "type")
-		switch kind {
-		case "", "message":
-			if !slices.Contains([]string{"user", "assistant", "system", "developer"}, role) {
-				return invalid("input", "invalid_value", "Invalid value: '%s'. Supported values are: 'assistant', 'system', 'developer', and 'user'.", role)
-			}
-		case "function_call":
-			id := str(item, "call_id")
-			if n := utf8.RuneCountInString(id); n > 64 {
-				return invalid("input", "string_above_max_length", "Invalid 'input.call_id': string too long. Expected a string with maximum length 64, but got a string with length %d instead.", n)
-			}
-			open = append(open, id)
-		case "function_call_output":
-			id := str(item, "call_id")
-			if !slices.Contains(open, id) {
-				return invalid("input", "", "No tool call found for function call output with call_id %s.", id)
-			}
-			open = slices.DeleteFunc(open, func(o string) bool { return o == id })
-		}
-	}
-	if len(open) > 0 {
-		return invalid("input", "", "No tool output found for function call %s.", open[0])
-	}
-	return nil
 }
 
 // responsesPrompt reads what the answer depends on.
