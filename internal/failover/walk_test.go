@@ -20,7 +20,7 @@ func answered(t *testing.T, g got, provider, failedOver, end string) {
 	if g.provider() != provider || g.header.Get("X-Understudy-Failover") != failedOver {
 		t.Errorf("%q answered with x-understudy-failover %q, want %q and %q", g.provider(), g.header.Get("X-Understudy-Failover"), provider, failedOver)
 	}
-	if strings.Contains(g.body, `"error"`) {
+	if errorsIn(g.body) > 0 {
 		t.Errorf("the answer holds an error: %.500s", g.body)
 	}
 }

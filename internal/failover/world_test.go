@@ -258,7 +258,7 @@ func message(text string, stream bool) string {
 	return fmt.Sprintf(`{"model":"claude-sonnet-4-5","max_tokens":500,"stream":%t,"messages":[{"role":"user","content":%q}]}`, stream, text)
 }
 
-// apps are the four ways to ask.
+// apps are the ways to ask.
 var apps = []struct {
 	name string
 	op   failover.Operation
@@ -269,4 +269,6 @@ var apps = []struct {
 	{"chat stream", failover.ChatCompletions, func(s string) string { return chat(s, true) }, "data: [DONE]"},
 	{"messages unary", failover.Messages, func(s string) string { return message(s, false) }, `"stop_reason":"end_turn"`},
 	{"messages stream", failover.Messages, func(s string) string { return message(s, true) }, `"type":"message_stop"`},
+	{"responses unary", failover.Responses, func(s string) string { return response(s, false, "") }, `"status":"completed"`},
+	{"responses stream", failover.Responses, func(s string) string { return response(s, true, "") }, "event: response.completed"},
 }
