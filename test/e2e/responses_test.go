@@ -194,6 +194,15 @@ func TestResponsesAppsAreAnsweredByAnotherDialect(t *testing.T) {
 				t.Errorf("the app reads %s", r.RawJSON())
 			}
 		})
+		t.Run("refusal "+name, func(t *testing.T) {
+			r, err := respond(t.Context(), w.url, responses.ResponseNewParams{Input: textInput("refuse That is dangerous.")}, stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Status != "incomplete" || r.IncompleteDetails.Reason != "content_filter" {
+				t.Errorf("the app reads %s", r.RawJSON())
+			}
+		})
 	}
 }
 
