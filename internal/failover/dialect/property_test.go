@@ -16,6 +16,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
 )
 
 // scribe makes random neutral things, the same for the same seed.
@@ -112,6 +113,7 @@ type side struct {
 var sides = map[failover.Dialect]side{
 	failover.OpenAIChat:        {"chatcmpl-", func() neutral.StreamEncoder { return chat.NewStreamEncoder("m", true) }, chat.NewStreamDecoder},
 	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
+	failover.OpenAIResponses:   {"resp_", func() neutral.StreamEncoder { return responses.NewStreamEncoder("m", true) }, newResponsesReader},
 	failover.Gemini:            {"", func() neutral.StreamEncoder { return &geminiWriter{} }, gemini.NewStreamDecoder},
 }
 
@@ -176,7 +178,7 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 
 // terminal returns where the data of the event ends without which a stream
 // counts as cut: the one with the finish reason for Chat and Gemini, and the
-// terminal event for Messages.
+// terminal event for the others.
 func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	t.Helper()
 	at := -1
@@ -187,6 +189,8 @@ func terminal(t *testing.T, d failover.Dialect, stream string) int {
 		words = []string{"event: message_stop"}
 	case failover.Gemini:
 		words, end = []string{`"finishReason"`}, "\r\n\r\n"
+	case failover.OpenAIResponses:
+		words = []string{"event: response.completed", "event: response.incomplete"}
 	}
 	for _, word := range words {
 		at = max(at, strings.LastIndex(stream, word))
