@@ -58,7 +58,7 @@ func (a *attempt) run() (*Answer, *fault) {
 	d, cause := a.limit(head, cause, cause)
 	a.timer = startStage(a.cancel, d, cause)
 	resp, err := a.entry.endpoint.Send(a.ctx, Call{
-		Operation: a.plan.op, Query: a.query(), Header: a.w.req.Header, Body: a.plan.body,
+		Operation: a.plan.op, Model: a.plan.model, Query: a.query(), Header: a.w.req.Header, Body: a.plan.body,
 		Stream: a.w.shape.Stream, Credentials: a.plan.credentials, Translated: a.plan.translation != nil,
 	})
 	a.w.waited += time.Since(a.started)

@@ -11,6 +11,10 @@ const (
 	OpenAIResponses   Dialect = "OpenAIResponses"
 	OpenAIEmbeddings  Dialect = "OpenAIEmbeddings"
 	AnthropicMessages Dialect = "AnthropicMessages"
+	// Gemini and BedrockConverse are spoken by entries only: no app asks in
+	// them.
+	Gemini          Dialect = "Gemini"
+	BedrockConverse Dialect = "BedrockConverse"
 )
 
 // Operation is one call of a dialect: what the app asked of us, and what is
@@ -31,6 +35,10 @@ var (
 	Embeddings      = Operation{Dialect: OpenAIEmbeddings, Path: "/embeddings", Whole: true}
 	Messages        = Operation{Dialect: AnthropicMessages, Path: "/messages"}
 	CountTokens     = Operation{Dialect: AnthropicMessages, Path: "/messages/count_tokens", Whole: true}
+	// Those of dialects that only entries speak. The endpoint makes the real
+	// path of the call's model.
+	GenerateContent = Operation{Dialect: Gemini, Path: "/generateContent"}
+	Converse        = Operation{Dialect: BedrockConverse, Path: "/converse"}
 )
 
 // unaryOnly reports an operation that has no streamed form, whatever `stream`

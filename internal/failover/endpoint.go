@@ -68,6 +68,7 @@ func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), 
 // Call is one request to a provider.
 type Call struct {
 	Operation   Operation   // in the provider's dialect
+	Model       string      // what the provider is asked for, where it stands in the path; empty: unknown
 	Query       string      // the app's raw query, same dialect only
 	Header      http.Header // the app's headers; read only
 	Body        *Replay

@@ -234,7 +234,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 // translatable gives the operation of a dialect that answers can be translated
 // from.
 func translatable(d Dialect) (Operation, bool) {
-	for _, op := range []Operation{ChatCompletions, Messages} {
+	for _, op := range []Operation{ChatCompletions, Messages, Converse} {
 		if op.Dialect == d {
 			return op, true
 		}
