@@ -1,10 +1,10 @@
 // Package dialect knows the wire formats that apps and providers speak.
 //
-// Each format is one sub-package (chat, messages, responses, embeddings). Its
-// Format tells the walk what an event, an answer and an error look like; that
-// is all a request needs whose entry speaks the app's own dialect. A request
-// that must change dialect goes through the neutral form, so that N formats
-// need N decoders and N encoders:
+// Each format is one sub-package (chat, messages, responses, embeddings,
+// converse). Its Format tells the walk what an event, an answer and an error
+// look like; that is all a request needs whose entry speaks the app's own
+// dialect. A request that must change dialect goes through the neutral form, so
+// that N formats need N decoders and N encoders:
 //
 //	app's request    decoder of `from`   neutral.Request   encoder of `to`     entry
 //	entry's answer   decoder of `to`     neutral.Answer    encoder of `from`   app
@@ -18,6 +18,7 @@ package dialect
 import (
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/converse"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/embeddings"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
@@ -44,9 +45,12 @@ func New() failover.Dialects {
 				decodeAnswer: messages.DecodeAnswer, encodeAnswer: messages.EncodeAnswer,
 				decodeStream: messages.NewStreamDecoder, encodeStream: messages.NewStreamEncoder,
 			},
+			failover.BedrockConverse: {
+				encodeRequest: converse.EncodeRequest, decodeAnswer: converse.DecodeAnswer, decodeStream: converse.NewStreamDecoder,
+			},
 		},
 	}
-	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}} {
+	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}, converse.Format{}} {
 		r.formats[f.Dialect()] = f
 	}
 	return r
@@ -60,7 +64,7 @@ func (r registry) Format(d failover.Dialect) failover.Format { return r.formats[
 func (r registry) Translate(from, to failover.Dialect, body []byte, o failover.TranslateOptions) (failover.Translation, error) {
 	app, ok := r.codecs[from]
 	entry, known := r.codecs[to]
-	if !ok || !known || from == to {
+	if !ok || !known || from == to || app.decodeRequest == nil || entry.encodeRequest == nil {
 		return nil, &failover.IneligibleError{
 			Field: "dialect", Reason: string(from) + " cannot be translated into " + string(to),
 		}

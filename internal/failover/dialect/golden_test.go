@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/cryptotest"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +35,7 @@ type expectation struct {
 	Dropped, Approximated []string
 	// Members of the output, by path ("choices.0.finish_reason").
 	Members map[string]json.RawMessage
+	Absent  []string // members that the output must not have
 
 	// Streams: what the app makes of the output.
 	Cut    bool // Finish reports truncation
@@ -49,6 +51,9 @@ type direction struct{ app, entry failover.Dialect }
 var directions = map[string]direction{
 	"chat-to-messages": {failover.OpenAIChat, failover.AnthropicMessages},
 	"messages-to-chat": {failover.AnthropicMessages, failover.OpenAIChat},
+
+	"chat-to-converse":     {failover.OpenAIChat, failover.BedrockConverse},
+	"messages-to-converse": {failover.AnthropicMessages, failover.BedrockConverse},
 }
 
 // cases runs f for every case of one kind (request, answer, stream) in a
@@ -67,6 +72,7 @@ func cases(t *testing.T, kind string, f func(t *testing.T, d direction, dir stri
 				if err := dec.Decode(&want); err != nil {
 					t.Fatalf("expect.json: %v", err)
 				}
+				cryptotest.SetGlobalRandom(t, 1) // ids that are minted
 				synctest.Test(t, func(t *testing.T) { f(t, d, dir, want) })
 			})
 		}
@@ -104,17 +110,27 @@ func goldenJSON(t *testing.T, dir string, got []byte) {
 	golden(t, dir, "output.json", indented.Bytes())
 }
 
-func checkMembers(t *testing.T, body []byte, members map[string]json.RawMessage) {
+func checkMembers(t *testing.T, body []byte, e expectation) {
 	t.Helper()
-	for path, want := range members {
-		v := failover.RawJSON(body)
-		for step := range strings.SplitSeq(path, ".") {
-			v = child(v, step)
+	for _, path := range e.Absent {
+		if got := at(body, path); got != nil {
+			t.Errorf("%s = %s, want none", path, got)
 		}
+	}
+	for path, want := range e.Members {
+		v := at(body, path)
 		if got := string(neutral.Compact(v)); got != string(neutral.Compact(want)) {
 			t.Errorf("%s = %s, want %s", path, got, want)
 		}
 	}
+}
+
+// at finds a member by its path.
+func at(v failover.RawJSON, path string) failover.RawJSON {
+	for step := range strings.SplitSeq(path, ".") {
+		v = child(v, step)
+	}
+	return v
 }
 
 func child(v failover.RawJSON, step string) failover.RawJSON {
@@ -158,7 +174,7 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 		if diff := cmp.Diff(failover.Degraded{Dropped: want.Dropped, Approximated: want.Approximated}, tr.Degraded()); diff != "" {
 			t.Errorf("degraded (-want +got):\n%s", diff)
 		}
-		checkMembers(t, tr.Body(), want.Members)
+		checkMembers(t, tr.Body(), want)
 		if problem := forbidden(d.entry, tr.Body()); problem != "" {
 			t.Errorf("the provider would refuse the body: %s", problem)
 		}
@@ -195,7 +211,7 @@ func TestAnswersAreCarriedAsTheTablesSay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkMembers(t, got, want.Members)
+		checkMembers(t, got, want)
 		if _, ok := dialect.New().Format(d.app).CheckAnswer(got); !ok {
 			t.Error("the app's own format does not take the answer for one")
 		}

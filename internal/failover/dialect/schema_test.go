@@ -12,8 +12,11 @@ import (
 // forbidden tells why the provider of a dialect would refuse a body, by its
 // published rules; "" where it would not.
 func forbidden(d failover.Dialect, body []byte) string {
-	if d == failover.OpenAIChat {
+	switch d {
+	case failover.OpenAIChat:
 		return forbiddenInChat(body)
+	case failover.BedrockConverse:
+		return forbiddenInConverse(body)
 	}
 	return forbiddenInMessages(body)
 }

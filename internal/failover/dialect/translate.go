@@ -6,7 +6,9 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 )
 
-// codec is the way of one dialect from and to the neutral form.
+// codec is the way of one dialect from and to the neutral form. A dialect that
+// only entries speak has no decodeRequest, encodeAnswer and encodeStream, and
+// one that only apps speak lacks the others.
 type codec struct {
 	decodeRequest func(body []byte, notes *neutral.Notes) (*neutral.Request, error)
 	encodeRequest func(r *neutral.Request, t neutral.Target, notes *neutral.Notes) ([]byte, error)
