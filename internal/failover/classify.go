@@ -68,12 +68,13 @@ func Classify(ev Evidence) Verdict {
 // Anthropic's bodies, and those of the many servers that imitate them.
 type facts struct {
 	status   int
-	words    []string // error.type, error.code and error.details.error_code
+	words    []string // error.type, error.code, error.details.error_code, and the name of AWS's exception
 	said     string   // error.message
 	message  string   // the same in lower case, for the phrases of the table
 	param    string
 	html     bool
 	blocked  bool // a CDN's challenge
+	aws      bool // an error in AWS's own form, whatever dialect was spoken
 	appModel bool
 	hint     time.Duration
 }
@@ -101,6 +102,7 @@ func factsOf(ev Evidence) *facts {
 		f.say(e.Text())
 	default:
 		f.read(inner)
+		f.readAWS(ev.Header, inner)
 	}
 	f.hint = retryHint(ev.Header, f.message, ev.Now)
 	if errors.Is(ev.Err, errInBand) {
@@ -121,6 +123,25 @@ func (f *facts) read(e RawJSON) {
 	}
 	f.say(e.Member("message").Text())
 	f.param = e.Member("param").Text()
+}
+
+// readAWS adds what an error of AWS's own form says: the exception's name stands
+// in a header, or in the body of what a stream was ended with, and may have a
+// namespace around it.
+func (f *facts) readAWS(h http.Header, body RawJSON) {
+	for _, name := range []string{h.Get("X-Amzn-Errortype"), body.Member("__type").Text(), body.Member("type").Text()} {
+		name, _, _ = strings.Cut(name, ":")
+		name = name[strings.LastIndexByte(name, '#')+1:]
+		if !strings.HasSuffix(name, "Exception") {
+			continue
+		}
+		f.aws = true
+		f.words = slices.DeleteFunc(f.words, func(w string) bool { return strings.EqualFold(w, name) })
+		f.words = append(f.words, strings.ToUpper(name[:1])+name[1:])
+	}
+	if f.said == "" {
+		f.say(body.Member("Message").Text())
+	}
 }
 
 func (f *facts) say(message string) { f.said, f.message = message, strings.ToLower(message) }

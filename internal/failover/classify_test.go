@@ -87,6 +87,11 @@ func TestEveryCapturedFaultGetsItsVerdict(t *testing.T) {
 	if got, want := said(Classify(ev)), `ModelNotFound caller return - - 0s "404 invalid_request_error"`; got != want {
 		t.Errorf("a model that the app chose:\n got %s\nwant %s", got, want)
 	}
+	_, ev = fixture(t, "testdata/faults/bedrock/F27-on-demand.http")
+	ev.AppModel = true
+	if got, want := said(Classify(ev)), `InvalidRequest caller return - - 0s "400 ValidationException"`; got != want {
+		t.Errorf("a model that the app chose at Bedrock:\n got %s\nwant %s", got, want)
+	}
 	for i, r := range answerRows {
 		if !hit[i] && r.why != "the app chose a model that the provider does not know" {
 			t.Errorf("no fixture hits row %d, %s: %s", i, r.fault, r.why)
