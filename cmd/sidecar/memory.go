@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"math"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // memoryMax is where a container finds its own memory limit.
@@ -50,4 +53,40 @@ func containerLimit(file string) int64 {
 		return 0
 	}
 	return n
+}
+
+const (
+	// lookEvery is how often the memory is looked at. By the first look the
+	// lists and watches of the start are over.
+	lookEvery = 20 * time.Second
+	// worthIt is how much more than after the last time must be held for
+	// giving back to be worth a collection.
+	worthIt = 16 << 20
+)
+
+// keepSmall gives memory back after the start, and whenever a burst of requests
+// has left much of it behind and nothing is in flight. The runtime would keep
+// it for minutes, and a sidecar's neighbours need it.
+func keepSmall(ctx context.Context, inFlight func() int64) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var floor uint64
+	for first := true; ; first = false {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if first || inFlight() == 0 && held() > floor+worthIt {
+			giveBack()
+			floor = held()
+		}
+	}
+}
+
+// held is the memory that the runtime has and has not returned, in bytes.
+func held() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64() - s[1].Value.Uint64()
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 // it, which comes back from the page cache at its first use. A sidecar is paid
 // for in every pod.
 func giveBack() {
+	runtime.GC() // pools are emptied by the second collection only
 	debug.FreeOSMemory()
 	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {

@@ -2,7 +2,13 @@
 
 package main
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+)
 
 // giveBack returns memory to the system that only the start needed.
-func giveBack() { debug.FreeOSMemory() }
+func giveBack() {
+	runtime.GC() // pools are emptied by the second collection only
+	debug.FreeOSMemory()
+}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"time"
 
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/client/config"
 
@@ -66,26 +65,13 @@ func run(ctx, kill context.Context, o options, stderr io.Writer, ready func(app,
 	var children sync.WaitGroup
 	children.Go(func() { _ = control.Run(background) })
 	children.Go(func() { _ = p.notifier.Run(background) })
-	children.Go(func() { giveBackLater(background) })
+	children.Go(func() { keepSmall(background, server.InFlight) })
 	err = server.Run(ctx, kill)
 	stop()
 	children.Wait()
 	p.provider.CloseIdle()
 	return err
 }
-
-// giveBackLater gives back what connecting to the cluster needed, once that is
-// done.
-func giveBackLater(ctx context.Context) {
-	select {
-	case <-time.After(connected):
-		giveBack()
-	case <-ctx.Done():
-	}
-}
-
-// connected is when the first lists and watches are surely over.
-const connected = 20 * time.Second
 
 // parts are what a sidecar is made of, without sockets.
 type parts struct {

@@ -56,7 +56,8 @@ type endpoint struct{ cfg failover.ProviderConfig }
 
 func (e endpoint) Host() string                 { return "https://" + e.cfg.Name + ":443" }
 func (e endpoint) Dialects() []failover.Dialect { return []failover.Dialect{failover.OpenAIChat} }
-func (e endpoint) MaxTokensField() string       { return "max_tokens" }
+func (e endpoint) Quirks() failover.Quirks      { return failover.Quirks{MaxTokensField: "max_tokens"} }
+
 func (e endpoint) Send(context.Context, failover.Call) (*http.Response, error) {
 	return nil, errors.New("nobody is there")
 }

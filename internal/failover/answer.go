@@ -23,6 +23,9 @@ type Answer struct {
 	Stream bool
 	// Length is the length of a body that is known as a whole; -1 otherwise.
 	Length int64
+	// Upgraded is the connection of an answer of status 101; nil for others.
+	// Close ends it.
+	Upgraded io.ReadWriteCloser
 
 	body   answerBody
 	failed error

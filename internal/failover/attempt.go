@@ -69,6 +69,8 @@ func (a *attempt) run() (*Answer, *fault) {
 	a.requestID = or(resp.Header.Get("Request-Id"), resp.Header.Get("X-Request-Id"))
 	readable := decode(resp)
 	switch {
+	case a.plan.op.Pass:
+		return a.passed()
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return nil, a.refusedByProvider()
 	case !readable:
@@ -99,7 +101,11 @@ func (a *attempt) fail(ev Evidence) *fault {
 	}
 	ev.Now, ev.AppModel = time.Now(), a.choseModel()
 	f := &fault{verdict: Classify(ev)}
-	if f.verdict.Blame == Caller {
+	absent := a.plan.op.notOffered(ev.Status, f.verdict)
+	if absent {
+		f.verdict = Verdict{Class: NotFound, Blame: Nobody, Action: Next, Detail: f.verdict.Detail, Fault: f.verdict.Fault}
+	}
+	if f.verdict.Blame == Caller || absent {
 		f.answer = newProviderError(a, ev, f.verdict)
 	}
 	a.close()

@@ -55,6 +55,9 @@ const (
 	OpenAI           ProviderType = "OpenAI"
 	Anthropic        ProviderType = "Anthropic"
 	OpenAICompatible ProviderType = "OpenAICompatible"
+	AzureOpenAI      ProviderType = "AzureOpenAI"
+	GeminiAPI        ProviderType = "Gemini" // the Gemini API or Vertex AI
+	Bedrock          ProviderType = "Bedrock"
 )
 
 // ModelMap replaces one model name of the app by one of the provider.

@@ -26,6 +26,11 @@ type Operation struct {
 	// Whole marks an operation that only an entry of the same dialect can
 	// answer, because it has no equivalent in another one.
 	Whole bool
+	// Method is the HTTP method; empty: POST.
+	Method string
+	// Pass marks an operation whose bodies are not looked at, and Stateful one
+	// that is about something that lives at one provider.
+	Pass, Stateful bool
 }
 
 // The operations.
@@ -40,6 +45,9 @@ var (
 	GenerateContent = Operation{Dialect: Gemini, Path: "/generateContent"}
 	Converse        = Operation{Dialect: BedrockConverse, Path: "/converse"}
 )
+
+// Stores reports an operation whose path also names what it has stored.
+func (o Operation) Stores() bool { return o == ChatCompletions || o == Responses }
 
 // unaryOnly reports an operation that has no streamed form, whatever `stream`
 // in its body says.
@@ -70,10 +78,41 @@ type Dialects interface {
 // TranslateOptions are the facts of an entry that a translation depends on.
 type TranslateOptions struct {
 	Model string // what the entry is asked for
-	// MaxTokensField is the name that an OpenAI-compatible server knows:
-	// "max_completion_tokens" (OpenAI) or "max_tokens" (the others).
-	MaxTokensField string
+	Quirks
 }
+
+// Quirks are what a server expects of a translated request beyond its dialect.
+// The zero value is the dialect as its inventor speaks it.
+type Quirks struct {
+	// MaxTokensField is the name for the limit of an answer in Chat:
+	// "max_completion_tokens" (OpenAI) or "max_tokens" (the others). Empty:
+	// "max_completion_tokens".
+	MaxTokensField string
+	// Refused are the members of a request that the server does not take.
+	Refused []string
+	// NoDeveloper tells that the role "developer" is not known, only "system".
+	NoDeveloper bool
+	// ToolIDs is the form of the ids of tool calls; empty: the dialect's.
+	ToolIDs ToolIDs
+	// StreamUsage is how the token counts of a stream are had.
+	StreamUsage StreamUsage
+}
+
+// ToolIDs is a form of the ids of tool calls.
+type ToolIDs string
+
+// Mistral9 is exactly nine letters and digits.
+const Mistral9 ToolIDs = "mistral9"
+
+// StreamUsage says when a server tells the token counts of a stream.
+type StreamUsage uint8
+
+// The ways.
+const (
+	UsageOnRequest StreamUsage = iota // when stream_options asks for them
+	UsageAlways                       // without being asked; stream_options is refused
+	UsageNever                        // never; stream_options is refused
+)
 
 // Format knows one wire format as far as the walk needs it: what a stream's
 // event means, whether a whole answer is one, and how an error is written.

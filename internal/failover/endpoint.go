@@ -31,8 +31,8 @@ type Endpoint interface {
 	// Dialects are those that the provider speaks natively, in order of
 	// preference for translation.
 	Dialects() []Dialect
-	// MaxTokensField is the name for the limit of an answer in Chat.
-	MaxTokensField() string
+	// Quirks are what the provider expects of a translated request.
+	Quirks() Quirks
 	// Credential returns the present credential. The error says, without the
 	// value, why there is none. For an entry without auth it is the zero value.
 	Credential() (Credentials, error)

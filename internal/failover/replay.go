@@ -19,6 +19,8 @@ type Replay struct {
 	parts atomic.Pointer[[3][]byte] // sent one after the other; nil after Release
 	size  int64
 	loan  *loan
+	once  atomic.Pointer[io.ReadCloser] // a body that can be sent once only
+	spent atomic.Bool
 	part  bool // of another replay, whose place among the users counts for both
 }
 
@@ -65,6 +67,21 @@ func newReplay(body []byte, b *Buffer) *Replay {
 	return r
 }
 
+// NewOnceReplay is a body that is too large to be held: it is read as it is
+// sent, and can be sent to one entry only. size is -1 where it is not known.
+func NewOnceReplay(body io.ReadCloser, size int64) *Replay {
+	r := newReplay(nil, nil)
+	r.size = size
+	r.once.Store(&body)
+	return r
+}
+
+// Streams reports a body that is read as it is sent.
+func (r *Replay) Streams() bool { return r.spent.Load() || r.once.Load() != nil }
+
+// Spent reports a body that cannot be sent again.
+func (r *Replay) Spent() bool { return r.spent.Load() }
+
 // spliced is the body with the bytes from..to replaced by with. It shares the
 // other bytes, and is released together with r.
 func (r *Replay) spliced(from, to int, with []byte) *Replay {
@@ -74,7 +91,7 @@ func (r *Replay) spliced(from, to int, with []byte) *Replay {
 	return s
 }
 
-// Size is the length of the body in bytes.
+// Size is the length of the body in bytes; -1 where it is not known.
 func (r *Replay) Size() int64 { return r.size }
 
 // Bytes returns the body as it came, or nil after Release. They are valid until
@@ -99,8 +116,12 @@ func (r *Replay) Release() {
 
 // Reader returns the body from its start.
 func (r *Replay) Reader() (io.ReadCloser, error) {
+	if once := r.once.Swap(nil); once != nil {
+		r.spent.Store(true)
+		return *once, nil
+	}
 	p := r.parts.Load()
-	if p == nil || !r.loan.join() {
+	if p == nil || r.Spent() || !r.loan.join() {
 		return nil, ErrReleased
 	}
 	return &replayReader{rest: *p, loan: r.loan}, nil

@@ -46,14 +46,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// uploadTime bounds a call whose body is too large to be held.
+const uploadTime = 24 * time.Hour
+
 // headLimit is how long the response head may take.
 func (a *attempt) headLimit() (time.Duration, error) {
 	t := a.entry.cfg.Timeouts
 	if a.w.shape.Stream {
 		return t.FirstByte, errFirstByte
 	}
+	if a.plan.body.Streams() {
+		return uploadTime, errResponse // it begins with the upload, whose time is the app's
+	}
 	if t.Response > 0 {
 		return t.Response, errResponse
+	}
+	if a.plan.op.Pass {
+		return ResponseTimeoutFor(0, true), errResponse // pictures and sound take their time
 	}
 	return ResponseTimeoutFor(a.w.shape.MaxTokens, a.entry.cfg.Reasoning || a.w.shape.Thinking), errResponse
 }

@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -48,6 +49,9 @@ func (w *walk) mayRetry(v Verdict, extra int) bool {
 	rule := w.chain.Config.Retry
 	now := time.Now()
 	delay := max(v.RetryAfter, 400*time.Millisecond)
+	if op := w.req.Operation; op.Stateful && op.Method != http.MethodGet && op.Method != http.MethodHead || w.req.Body.Spent() {
+		return false // it might be done twice
+	}
 	return v.Retry && extra < *rule.Attempts && v.RetryAfter <= rule.MaxDelay &&
 		now.Add(delay).Before(w.deadline) && w.engine.budget.withdraw(now)
 }

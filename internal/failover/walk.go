@@ -51,6 +51,9 @@ func newWalk(ctx context.Context, e *Engine, req *Request, shape Shape, chain *C
 	}
 	w.reasons = make([]Class, len(chain.entries))
 	w.deadline = req.Received.Add(chain.Config.Timeouts.Chain)
+	if req.Body.Streams() {
+		w.deadline = req.Received.Add(uploadTime)
+	}
 	if p := patience(req.Header); p > 0 {
 		w.deadline = minTime(w.deadline, req.Received.Add(p))
 	}
@@ -89,6 +92,9 @@ func minTime(a, b time.Time) time.Time {
 // way, and gives up.
 func (w *walk) run() *Answer {
 	defer w.blameUnreached()
+	if w.req.Operation.Stateful {
+		return w.stateful()
+	}
 	for _, e := range w.chain.entries {
 		if a := w.visit(e); a != nil {
 			return a
@@ -103,7 +109,9 @@ func (w *walk) run() *Answer {
 	return w.giveUp()
 }
 
-func (w *walk) mayGoOn() bool { return w.ctx.Err() == nil && time.Now().Before(w.deadline) }
+func (w *walk) mayGoOn() bool {
+	return w.ctx.Err() == nil && time.Now().Before(w.deadline) && !w.req.Body.Spent()
+}
 
 // visit looks at one entry and, where that is possible, tries it. It returns
 // an answer only when the walk is over.
@@ -174,10 +182,12 @@ type plan struct {
 // unfit says why an entry cannot serve the request at all, as far as that is
 // known without translating it; empty: it may.
 func (w *walk) unfit(e *entry) (Class, *IneligibleError) {
-	native := e.native[w.req.Operation.Dialect]
+	native := e.mayAnswer(w.req.Operation)
 	switch {
 	case w.tooLong != nil && e != w.tooLong && !largerWindow(e, w.tooLong):
 		return ContextTooLong, nil
+	case !native && w.req.Operation.Pass:
+		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "no entry speaks a dialect of this family"}
 	case w.modelFor(e) == "" && (!native || w.appModel == "" && w.shape.Model != ""):
 		return NoModel, &IneligibleError{Field: "model", Reason: "the provider " + strconv.Quote(e.cfg.Name) + " has no model of its own for this request"}
 	case !native && w.req.Operation.Whole:
@@ -194,7 +204,7 @@ func (w *walk) plan(e *entry) (plan, bool) {
 		return plan{}, false
 	}
 	p := plan{op: w.req.Operation, model: w.modelFor(e)}
-	if !e.native[p.op.Dialect] {
+	if !e.mayAnswer(p.op) {
 		return w.translate(e, p)
 	}
 	p.body = w.req.Body
@@ -214,7 +224,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 			continue
 		}
 		t, err := w.engine.dialects.Translate(w.req.Operation.Dialect, to, w.req.Body.Bytes(),
-			TranslateOptions{Model: p.model, MaxTokensField: e.endpoint.MaxTokensField()})
+			TranslateOptions{Model: p.model, Quirks: e.endpoint.Quirks()})
 		if err == nil {
 			w.req.Body.Keep() // a translation may refer to it until the answer ends
 			p.op, p.translation, p.body = op, t, NewReplay(t.Body())
@@ -257,9 +267,13 @@ func (w *walk) modelFor(e *entry) string {
 		}
 	}
 	// Vectors of different models cannot be compared, so an entry's model is
-	// not put in the place of the app's own.
-	if w.req.Operation == Embeddings && w.appModel != "" {
+	// not put in the place of the app's own; nor is it for what is not
+	// understood.
+	if op := w.req.Operation; (op == Embeddings || op.Pass) && w.appModel != "" {
 		return w.appModel
+	}
+	if w.req.Operation.Pass && w.shape.Model == "" {
+		return "" // it names no model
 	}
 	if e.cfg.Model != "" {
 		return e.cfg.Model

@@ -29,7 +29,7 @@ func FuzzRequest(f *testing.F) {
 	seed(f, "request", "input.json")
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, d := range directions {
-			tr, err := dialect.New().Translate(d.app, d.entry, body, failover.TranslateOptions{Model: "m", MaxTokensField: "max_tokens"})
+			tr, err := dialect.New().Translate(d.app, d.entry, body, failover.TranslateOptions{Model: "m", Quirks: failover.Quirks{MaxTokensField: "max_tokens"}})
 			if err != nil {
 				continue
 			}

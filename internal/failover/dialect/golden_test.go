@@ -159,7 +159,7 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 			want.MaxTokensField = "max_completion_tokens"
 		}
 		tr, err := dialect.New().Translate(d.app, d.entry, read(t, dir, "input.json"), failover.TranslateOptions{
-			Model: want.Model, MaxTokensField: want.MaxTokensField,
+			Model: want.Model, Quirks: failover.Quirks{MaxTokensField: want.MaxTokensField},
 		})
 		if want.Ineligible != "" {
 			refusal, ok := errors.AsType[*failover.IneligibleError](err)
@@ -193,7 +193,7 @@ func begin(t testing.TB, d direction, stream, usage bool) failover.Translation {
 		body += `,"stream_options":{"include_usage":true}`
 	}
 	tr, err := dialect.New().Translate(d.app, d.entry, []byte(body+"}"), failover.TranslateOptions{
-		Model: "entry-model", MaxTokensField: "max_tokens",
+		Model: "entry-model", Quirks: failover.Quirks{MaxTokensField: "max_tokens"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func newTranslation(app, entry codec, body []byte, o failover.TranslateOptions) 
 		return nil, err
 	}
 	t.streamUsage = req.StreamUsage
-	t.body, err = entry.encodeRequest(req, neutral.Target{Model: o.Model, MaxTokensField: o.MaxTokensField, Caps: models.Of(o.Model)}, &t.notes)
+	t.body, err = entry.encodeRequest(req, neutral.Target{Model: o.Model, Quirks: o.Quirks, Caps: models.Of(o.Model)}, &t.notes)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (endpoints) Endpoint(failover.ProviderConfig) (failover.Endpoint, error) {
 }
 func (endpoints) Host() string                              { return "https://h:443" }
 func (endpoints) Dialects() []failover.Dialect              { return nil }
-func (endpoints) MaxTokensField() string                    { return "" }
+func (endpoints) Quirks() failover.Quirks                   { return failover.Quirks{} }
 func (endpoints) Credential() (failover.Credentials, error) { return failover.Credentials{}, nil }
 func (endpoints) Send(context.Context, failover.Call) (*http.Response, error) {
 	return nil, errors.New("nobody")

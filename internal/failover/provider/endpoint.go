@@ -14,7 +14,7 @@ import (
 
 // endpoint is one entry's way to its provider.
 type endpoint struct {
-	kind      kind
+	surface
 	base      *url.URL
 	dialects  []failover.Dialect
 	secret    *secret // nil: no credential is sent
@@ -27,8 +27,8 @@ func (e *endpoint) Host() string { return hostID(e.base) }
 // Dialects implements failover.Endpoint.
 func (e *endpoint) Dialects() []failover.Dialect { return e.dialects }
 
-// MaxTokensField implements failover.Endpoint.
-func (e *endpoint) MaxTokensField() string { return e.kind.maxTokens }
+// Quirks implements failover.Endpoint.
+func (e *endpoint) Quirks() failover.Quirks { return e.quirks }
 
 // Credential implements failover.Endpoint.
 func (e *endpoint) Credential() (failover.Credentials, error) {
@@ -46,18 +46,11 @@ var errKeepsBreaking = fmt.Errorf("one connection after the other broke off befo
 // begun, is sent once more on a fresh connection; everything else is the
 // walk's decision.
 func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response, error) {
-	body, err := call.Body.Reader()
+	req, err := e.request(ctx, call)
 	if err != nil {
 		return nil, err
 	}
-	u := *e.base
-	u.Path = pathOf(e.kind, e.base, call.Operation)
-	u.RawQuery = withoutKeys(call.Query)
-	req := &http.Request{
-		Method: http.MethodPost, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: e.header(call), Body: body, ContentLength: call.Body.Size(), GetBody: e.again(call.Body),
-	}
-	resp, err := e.transport.RoundTrip(req.WithContext(ctx))
+	resp, err := e.transport.RoundTrip(req)
 	if err != nil {
 		// A *url.Error would repeat the address with its query.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -65,7 +58,57 @@ func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response
 		}
 		return nil, err
 	}
+	if e.receive != nil {
+		e.receive(resp, call)
+	}
 	return resp, nil
+}
+
+// request builds a call's HTTP request from nothing.
+func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Request, error) {
+	header := e.header(call)
+	if e.edit != nil {
+		edited, err := e.edit(call, header)
+		if err != nil {
+			return nil, err
+		}
+		call.Body = edited
+	}
+	body, err := call.Body.Reader()
+	if err != nil {
+		return nil, err
+	}
+	u := *e.base
+	path, query := e.target(e.base, call)
+	if u.Path, err = url.PathUnescape(path); err != nil {
+		return nil, err
+	}
+	u.RawPath = path // used where Path would be escaped in another way
+	u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	req := &http.Request{
+		Method: method(call.Operation), URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: body, ContentLength: call.Body.Size(), GetBody: e.again(call.Body),
+	}
+	switch {
+	case call.Body.Size() == 0: // a GET
+		body.Close()
+		req.Body, req.GetBody = http.NoBody, nil
+	case call.Body.Streams():
+		req.GetBody = nil // it cannot be read again
+	}
+	if e.authorize != nil {
+		if err := e.authorize(ctx, req, call); err != nil {
+			return nil, err
+		}
+	}
+	return req.WithContext(ctx), nil
+}
+
+func method(op failover.Operation) string {
+	if op.Method == "" {
+		return http.MethodPost
+	}
+	return op.Method
 }
 
 // resends is how often the transport may ask for a body again. One retry asks

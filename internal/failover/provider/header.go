@@ -73,7 +73,10 @@ func (e *endpoint) header(call failover.Call) http.Header {
 		h["Anthropic-Version"] = anthropicVersion
 	}
 	h["Content-Type"], h["Accept"] = jsonType, jsonType
-	if call.Stream {
+	switch {
+	case call.Operation.Pass:
+		passedHeaders(h, call.Header)
+	case call.Stream:
 		h["Accept"] = streamType
 	}
 	h["Accept-Encoding"] = identity
@@ -81,15 +84,43 @@ func (e *endpoint) header(call failover.Call) http.Header {
 	if h["User-Agent"] == nil {
 		h["User-Agent"] = nothing // else the transport adds its own
 	}
-	if h["Idempotency-Key"] == nil {
+	if h["Idempotency-Key"] == nil && !call.Operation.Stateful {
 		// An empty list is not sent, and tells the transport that it may send
 		// the request again on a new connection.
 		h["Idempotency-Key"] = nil
 	}
-	if secret := call.Credentials.Reveal(); secret != "" {
-		h[e.kind.keyHeader] = []string{e.kind.keyPrefix + secret}
-	}
 	return h
+}
+
+// passedHeaders are those of a body that is not looked at, and of a connection
+// that is to become another protocol's.
+func passedHeaders(h, app http.Header) {
+	delete(h, "Content-Type")
+	take(h, app, []string{"Content-Type", "Content-Encoding", "Accept", "Range", "If-None-Match", "If-Modified-Since"})
+	if app["Upgrade"] == nil {
+		return
+	}
+	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, app["Upgrade"]
+	take(h, app, []string{"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions"})
+	if offered := withoutKeyProtocols(app["Sec-Websocket-Protocol"]); offered != "" {
+		h["Sec-Websocket-Protocol"] = []string{offered}
+	}
+}
+
+// keyProtocol begins the subprotocol in which a page sends its key, since it
+// can set no headers.
+const keyProtocol = "openai-insecure-api-key."
+
+func withoutKeyProtocols(offers []string) string {
+	var kept []string
+	for _, list := range offers {
+		for p := range strings.SplitSeq(list, ",") {
+			if p = strings.TrimSpace(p); !strings.HasPrefix(p, keyProtocol) && !strings.HasPrefix(p, "openai-organization.") && !strings.HasPrefix(p, "openai-project.") {
+				kept = append(kept, p)
+			}
+		}
+	}
+	return strings.Join(kept, ", ")
 }
 
 func take(to, from http.Header, names []string) {
@@ -153,4 +184,12 @@ func isKeyParameter(name string) bool {
 		}
 	}
 	return false
+}
+
+// joinQuery puts the provider's own query in front of the app's.
+func joinQuery(own, app string) string {
+	if own == "" || app == "" {
+		return own + app
+	}
+	return own + "&" + app
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -84,7 +85,7 @@ func pairs() (all [][2]failover.ProviderType) {
 func sendWithKey(t *testing.T, kind failover.ProviderType, url string, roots *x509.CertPool, call failover.Call) {
 	t.Helper()
 	e := entry(t, Options{}, url, roots)
-	e.kind = kinds[kind]
+	e.surface = surfaceOf(t, kind, e.base)
 	call.Credentials = failover.NewCredentials("f", "canary-of-"+string(kind))
 	resp, err := e.Send(t.Context(), call)
 	if err != nil {
@@ -95,7 +96,7 @@ func sendWithKey(t *testing.T, kind failover.ProviderType, url string, roots *x5
 }
 
 func TestADialectsHeadersGoWithItsOwnBodyOnly(t *testing.T) {
-	e := &endpoint{kind: kinds[failover.OpenAICompatible]}
+	e := &endpoint{}
 	for _, c := range []struct {
 		op         failover.Operation
 		translated bool
@@ -133,4 +134,14 @@ func TestAKeyInTheQueryStaysHere(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", query, got, want)
 		}
 	}
+}
+
+// surfaceOf is what a type offers at an address.
+func surfaceOf(t *testing.T, kind failover.ProviderType, base *url.URL) surface {
+	t.Helper()
+	s, err := kinds[kind].surface(New(Options{}), base, failover.ProviderConfig{Type: kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/understudy-dev/understudy/internal/failover"
@@ -60,44 +61,11 @@ func New(opts Options) *Provider {
 	return p
 }
 
-// kind is what the entries of one type have in common. A new type is a row in
-// kinds.
-type kind struct {
-	baseURL   string // default; empty: the entry must name it
-	version   string // path added to a base URL that has none
-	dialects  []failover.Dialect
-	maxTokens string // name of the answer's limit in Chat
-	keyHeader string // header of the credential
-	keyPrefix string
-	authless  bool // an entry may do without a credential
-}
-
-var kinds = map[failover.ProviderType]kind{
-	failover.OpenAI: {
-		baseURL: "https://api.openai.com/v1", version: "/v1",
-		dialects:  []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.OpenAIEmbeddings},
-		maxTokens: "max_completion_tokens", keyHeader: "Authorization", keyPrefix: "Bearer ",
-	},
-	failover.Anthropic: {
-		baseURL:   "https://api.anthropic.com",
-		dialects:  []failover.Dialect{failover.AnthropicMessages},
-		maxTokens: "max_tokens", keyHeader: "X-Api-Key",
-	},
-	failover.OpenAICompatible: {
-		version:   "/v1",
-		dialects:  []failover.Dialect{failover.OpenAIChat, failover.OpenAIEmbeddings},
-		maxTokens: "max_tokens", keyHeader: "Authorization", keyPrefix: "Bearer ", authless: true,
-	},
-}
-
 // Endpoint implements failover.Endpoints.
 func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, error) {
 	k, ok := kinds[cfg.Type]
 	if !ok {
-		return nil, fmt.Errorf("type: %q is not known; write OpenAI, Anthropic or OpenAICompatible", cfg.Type)
-	}
-	if cfg.Auth.IsZero() && !k.authless {
-		return nil, fmt.Errorf("auth: a provider of type %s needs a key; add auth.secretKeyRef, auth.env or auth.file", cfg.Type)
+		return nil, fmt.Errorf("type: %q is not known; write one of %s", cfg.Type, strings.Join(typeNames(), ", "))
 	}
 	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
 	if err != nil {
@@ -106,7 +74,14 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	if err := p.refuseLiteral(base); err != nil {
 		return nil, fmt.Errorf("baseURL: %w; write the provider's own address", err)
 	}
-	e := &endpoint{kind: k, base: base, dialects: k.dialects, transport: p.transport(base, cfg.Timeouts.Connect)}
+	surface, err := k.surface(p, base, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Auth.IsZero() && !surface.keyless {
+		return nil, fmt.Errorf("auth: a provider of type %s needs a key; add auth.secretKeyRef, auth.env or auth.file", cfg.Type)
+	}
+	e := &endpoint{surface: surface, base: base, dialects: surface.dialects, transport: p.transport(base, cfg.Timeouts.Connect)}
 	if len(cfg.Dialects) > 0 {
 		e.dialects = cfg.Dialects
 	}

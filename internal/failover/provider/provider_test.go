@@ -75,12 +75,12 @@ func TestWhereACallGoes(t *testing.T) {
 		{failover.Anthropic, "https://llm.example.com/anthropic", failover.CountTokens, "https://llm.example.com/anthropic/v1/messages/count_tokens"},
 		{failover.Anthropic, "https://llm.example.com/v1", failover.Messages, "https://llm.example.com/v1/messages"},
 	} {
-		k := kinds[c.kind]
-		u, err := parseBaseURL(k, c.base, true)
+		u, err := parseBaseURL(kinds[c.kind], c.base, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := u.Scheme + "://" + u.Host + pathOf(k, u, c.op); got != c.want {
+		path, query := surfaceOf(t, c.kind, u).target(u, failover.Call{Operation: c.op})
+		if got := u.Scheme + "://" + u.Host + path + query; got != c.want {
 			t.Errorf("%s %s%s goes to %s, want %s", c.kind, c.base, c.op.Path, got, c.want)
 		}
 	}

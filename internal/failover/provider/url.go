@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-
-	"github.com/understudy-dev/understudy/internal/failover"
 )
 
 // parseBaseURL checks an entry's address, or takes the kind's.
@@ -33,7 +31,7 @@ func parseBaseURL(k kind, raw string, hasKey bool) (*url.URL, error) {
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	if u.Path == "" {
-		u.Path = k.version
+		u.Path = k.path
 	}
 	u.RawPath = ""
 	return u, nil
@@ -72,13 +70,4 @@ func portOf(u *url.URL) string {
 		return "80"
 	}
 	return "443"
-}
-
-// pathOf is where an operation is found below the base URL: the version is in
-// the base of the OpenAI kinds and in the path of the others.
-func pathOf(k kind, base *url.URL, op failover.Operation) string {
-	if k.version == "" && !strings.HasSuffix(base.Path, "/v1") {
-		return base.Path + "/v1" + op.Path
-	}
-	return base.Path + op.Path
 }

@@ -34,13 +34,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(out, r, rt.op, *refusal)
 		return
 	}
-	if r.RequestURI == statusPath {
+	switch {
+	case r.RequestURI == statusPath:
 		writeJSON(w, s.opts.Store.Load().Status())
 		return
+	case rt.models != "":
+		if s.models(w, rt) {
+			return
+		}
 	}
 	hold := s.memory.hold()
 	defer hold.release()
-	body, refusal := s.readBody(w, r, hold)
+	read := s.readBody
+	if rt.op.Pass {
+		read = s.passedBody
+	}
+	body, refusal := read(w, r, hold)
 	if refusal != nil {
 		h.refuse(out, r, rt.op, *refusal)
 		return
@@ -51,6 +60,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Body: body, Received: received,
 	})
 	hold.release() // nothing is sent again after the commit
+	if answer.Upgraded != nil {
+		out.upgrade(r, answer)
+		return
+	}
 	out.copy(answer)
 }
 
@@ -69,6 +82,8 @@ func check(r *http.Request) (route, *failover.AppError) {
 		return deny(http.StatusMisdirectedRequest, failover.InvalidRequest, "Only localhost, 127.0.0.1 and [::1] are served; use one of them as the host of the base URL.")
 	case crossOrigin.Check(r) != nil:
 		return deny(http.StatusForbidden, failover.PermissionDenied, "Requests from web pages of another origin are not served.")
+	case foreignPage(r):
+		return deny(http.StatusForbidden, failover.PermissionDenied, "Connections from web pages of another origin are not served.")
 	case ourselves(r.Header["Via"]):
 		return deny(http.StatusLoopDetected, failover.InvalidRequest, "This request has passed through a sidecar already; a provider's baseURL points back here.")
 	case path == statusPath:
@@ -78,9 +93,14 @@ func check(r *http.Request) (route, *failover.AppError) {
 		return route{}, nil
 	}
 	rt := routeOf(path)
+	if !rt.found || r.Method == http.MethodGet && rt.op.Stores() {
+		rt.passTo(callerOperation(r).Dialect, r.Method)
+	}
 	switch {
 	case !rt.found:
 		return deny(http.StatusNotFound, failover.NotFound, notFound(path))
+	case rt.op.Pass:
+		return rt, nil
 	case r.Method != http.MethodPost:
 		return deny(http.StatusMethodNotAllowed, failover.InvalidRequest, "This path takes POST.")
 	}

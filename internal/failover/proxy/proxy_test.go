@@ -45,7 +45,7 @@ func (p *provider) Host() string                                                
 
 func (p *provider) Dialects() []failover.Dialect { return []failover.Dialect{failover.OpenAIChat} }
 
-func (p *provider) MaxTokensField() string { return "max_tokens" }
+func (p *provider) Quirks() failover.Quirks { return failover.Quirks{MaxTokensField: "max_tokens"} }
 
 func (p *provider) Credential() (failover.Credentials, error) { return failover.Credentials{}, nil }
 
@@ -147,7 +147,7 @@ func (e *edge) raw(t *testing.T, request string) (*http.Response, string, *bufio
 
 func TestABodyIsAskedForOnlyWhereItIsWanted(t *testing.T) {
 	e := startEdge(t)
-	for path, want := range map[string]string{"/v1/chat/completions": "HTTP/1.1 100 Continue", "/v1/files": "HTTP/1.1 404 Not Found"} {
+	for path, want := range map[string]string{"/v1/chat/completions": "HTTP/1.1 100 Continue", "/v1/v1/files": "HTTP/1.1 404 Not Found"} {
 		conn, err := net.Dial("tcp", e.Addr())
 		if err != nil {
 			t.Fatal(err)

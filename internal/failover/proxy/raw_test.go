@@ -27,7 +27,12 @@ func TestRawInput(t *testing.T) {
 		{"a plain request", post("/v1/chat/completions", "", ok), 200, `"content":"hi"`, 1},
 		{"a named chain", post("/chains/chain/v1/chat/completions", "", ok), 200, "", 1},
 		{"an unknown chain", post("/chains/other/v1/chat/completions", "", ok), 404, `\"chain\"`, 0},
-		{"an unknown path", post("/v1/images", "", ok), 404, "/v1/images is not served", 0},
+		{"any other path", post("/v1/images/generations", "", ok), 200, "", 1},
+		{"a stored answer", "GET /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "", 1},
+		{"an encoded separator", post("/v1/files/a%2f..%2fb", "", ok), 404, "cannot be passed", 0},
+		{"an encoded dot segment", post("/v1/files/%2e%2e/models", "", ok), 404, "", 0},
+		{"a backslash", post("/v1/files/..%5cb", "", ok), 404, "", 0},
+		{"an empty segment", post("/v1//files", "", ok), 404, "", 0},
 		{"a path with /v1 twice", post("/v1/v1/messages", "", ok), 404, "base URL", 0},
 		{"dot segments", post("/v1/../v1/chat/completions", "", ok), 404, "", 0},
 		{"an encoded slash", post("/v1%2fchat/completions", "", ok), 404, "", 0},
@@ -39,7 +44,7 @@ func TestRawInput(t *testing.T) {
 		{"HEAD", "HEAD /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405, "", 0},
 		{"an HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 400, "", 0},
 		{"an upgrade to HTTP/2", post("/v1/chat/completions", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n", ok), 200, "", 1},
-		{"an upgrade to a websocket", "GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 404, "not served", 0},
+		{"an upgrade to a websocket", "GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: https://evil.example\r\n\r\n", 403, "another origin", 0},
 		{"a slash at the end", post("/v1/chat/completions/", "", ok), 404, "leave out the slash", 0},
 		{"two slashes", post("//v1/chat/completions", "", ok), 404, "", 0},
 		{"an encoded letter", post("/v1/%63hat/completions", "", ok), 404, "", 0},
@@ -48,8 +53,8 @@ func TestRawInput(t *testing.T) {
 		{"a chain without a name", post("/chains//v1/chat/completions", "", ok), 404, "", 0},
 		{"dot segments behind a chain", post("/chains/../v1/chat/completions", "", ok), 404, "", 0},
 		{"a query", post("/v1/chat/completions?beta=true", "", ok), 200, "", 1},
-		{"a wrong path in Anthropic's dialect", post("/chains/chain/v1/messages/batches", "", ok), 404, `{"type":"error"`, 0},
-		{"Anthropic's header on a wrong path", post("/v1/files", "anthropic-version: 2023-06-01\r\n", ok), 404, `{"type":"error"`, 0},
+		{"a wrong path in Anthropic's dialect", post("/chains/chain/v1/messages/batches", "", ok), 400, `{"type":"error"`, 0},
+		{"Anthropic's header on another path", post("/v1/files", "anthropic-version: 2023-06-01\r\n", ok), 400, `{"type":"error"`, 0},
 		{"another sidecar's request", post("/v1/messages", "Via: 1.1 proxy, 1.1 understudy\r\n", ok), 508, `{"type":"error"`, 0},
 		{"a port-forward's host", strings.Replace(post("/v1/chat/completions", "", ok), "localhost", "127.0.0.1:40123", 1), 200, "", 1},
 		{"an IPv6 host", strings.Replace(post("/v1/chat/completions", "", ok), "localhost", "[::1]:8089", 1), 200, "", 1},
@@ -76,7 +81,7 @@ func TestRawInput(t *testing.T) {
 		{"very large headers", post("/v1/chat/completions", strings.Repeat("X-Big: "+strings.Repeat("x", 60<<10)+"\r\n", 34), ok), 431, "", 0},
 		{"too many chunks", chunked(strings.Repeat("100000\r\n"+strings.Repeat("x", 1<<20)+"\r\n", 33)), 413, "32 MiB", 0},
 		{"OPTIONS", "OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "", 0},
-		{"a wrong method", "GET /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "POST", 0},
+		{"a wrong method", "GET /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "POST", 0},
 		{"another site's page", post("/v1/chat/completions", "Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\n", ok), 403, "", 0},
 		{"a form", strings.Replace(post("/v1/chat/completions", "", ok), "application/json", "application/x-www-form-urlencoded", 1), 415, "content-type: application/json", 0},
 		{"our own loop", post("/v1/chat/completions", "Via: 1.1 understudy\r\n", ok), 508, "", 0},
@@ -115,7 +120,7 @@ func TestRawInput(t *testing.T) {
 
 func TestNothingIsSmuggledBehindAChunkedBody(t *testing.T) {
 	chunk := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(ok), ok)
-	for path, status := range map[string]int{"/v1/chat/completions": 200, "/v1/files": 404, "/-/status": 405} {
+	for path, status := range map[string]int{"/v1/chat/completions": 200, "/v1/v1/files": 404, "/-/status": 405} {
 		e := startEdge(t)
 		second := post("/v1/chat/completions", "", ok)
 		resp, _, rest := e.raw(t, "POST "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk+second)

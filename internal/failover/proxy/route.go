@@ -13,7 +13,26 @@ import (
 type route struct {
 	op    failover.Operation
 	chain string // named in the path; empty for none
+	below string // the raw path below /v1
 	found bool
+	// models is "/models" or "/models/ID" where the caller asks for the models
+	// that are served; empty otherwise.
+	models string
+}
+
+// passTo makes a path that no dialect has one that is passed through.
+func (r *route) passTo(d failover.Dialect, method string) {
+	if strings.HasPrefix(r.below, "/v1/") || r.below == "" {
+		return
+	}
+	op, ok := passed(d, method, r.below)
+	if !ok {
+		return
+	}
+	r.op, r.found = op, true
+	if method == http.MethodGet && (r.below == "/models" || strings.HasPrefix(r.below, "/models/")) {
+		r.models = r.below
+	}
 }
 
 // routeOf matches a raw path exactly. Nothing is cleaned or decoded: what is
@@ -31,6 +50,7 @@ func routeOf(path string) route {
 	if !ok {
 		return route{}
 	}
+	r.below = rest
 	r.op, r.found = failover.OperationOf(rest)
 	return r
 }
@@ -57,7 +77,7 @@ func notFound(path string) string {
 	case strings.HasPrefix(path, "/v1/v1/"):
 		return "The path has /v1 twice: an Anthropic SDK takes the base URL http://localhost:8089, an OpenAI SDK http://localhost:8089/v1."
 	case strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/chains/"):
-		return fmt.Sprintf("%s is not served here; there are /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages and /v1/messages/count_tokens.", safePath(path))
+		return fmt.Sprintf("%s cannot be passed to a provider; send a plain path, such as /v1/files/ID.", safePath(path))
 	}
 	return "Nothing is served at this path; the base URL is http://localhost:8089/v1 for an OpenAI SDK and http://localhost:8089 for an Anthropic SDK."
 }

@@ -159,7 +159,6 @@ type Format struct {
 // Target is what an encoder knows of the entry.
 type Target struct {
 	Model string
-	// MaxTokensField is failover.TranslateOptions.MaxTokensField.
-	MaxTokensField string
-	Caps           Caps // of the model
+	failover.Quirks
+	Caps Caps // of the model
 }

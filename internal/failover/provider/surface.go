@@ -1,0 +1,114 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+)
+
+// kind is what the entries of one type have in common. A new type is a row in
+// kinds.
+type kind struct {
+	baseURL string // default; empty: the entry must name it
+	path    string // of a base URL that has none
+	// surface finds what the provider offers at an address. The error names
+	// the field and the fix.
+	surface func(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, error)
+}
+
+// surface is what a provider offers at one kind of address: which dialects,
+// under which paths, and how a call shows who it is from.
+type surface struct {
+	dialects []failover.Dialect
+	quirks   failover.Quirks
+	keyless  bool // an entry may do without a configured key
+
+	// target gives the path, percent-encoded, and the query of a call.
+	target func(base *url.URL, call failover.Call) (path, query string)
+	// authorize adds the credential to a request that is ready otherwise, its
+	// body included. It may wait for a token as long as ctx allows. nil: none
+	// is added.
+	authorize func(ctx context.Context, req *http.Request, call failover.Call) error
+	// edit makes the body that is sent of the call's own, and may change the
+	// headers accordingly. nil: the body is sent as it is.
+	edit func(call failover.Call, h http.Header) (*failover.Replay, error)
+	// receive changes an answer whose head has arrived, before anybody reads
+	// it. nil: it stays as it is.
+	receive func(resp *http.Response, call failover.Call)
+}
+
+var kinds = map[failover.ProviderType]kind{
+	failover.OpenAI:           {baseURL: "https://api.openai.com/v1", path: "/v1", surface: openAI},
+	failover.Anthropic:        {baseURL: "https://api.anthropic.com", surface: anthropic},
+	failover.OpenAICompatible: {path: "/v1", surface: openAICompatible},
+}
+
+func typeNames() []string {
+	var names []string
+	for name := range kinds {
+		names = append(names, string(name))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func openAI(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
+	return surface{
+		dialects: []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.OpenAIEmbeddings},
+		quirks:   failover.Quirks{MaxTokensField: "max_completion_tokens"},
+		target:   belowBase, authorize: bearer,
+	}, nil
+}
+
+func openAICompatible(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
+	return surface{
+		dialects: []failover.Dialect{failover.OpenAIChat, failover.OpenAIEmbeddings},
+		quirks:   failover.Quirks{MaxTokensField: "max_tokens"},
+		keyless:  true, target: belowBase, authorize: bearer,
+	}, nil
+}
+
+func anthropic(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
+	return surface{
+		dialects: []failover.Dialect{failover.AnthropicMessages},
+		quirks:   failover.Quirks{MaxTokensField: "max_tokens"},
+		target:   belowVersion, authorize: keyIn("X-Api-Key"),
+	}, nil
+}
+
+// belowBase is for base URLs that hold the version.
+func belowBase(base *url.URL, call failover.Call) (path, query string) {
+	return base.EscapedPath() + call.Operation.Path, ""
+}
+
+// belowVersion is for base URLs without the version; one that has it is taken
+// as it is.
+func belowVersion(base *url.URL, call failover.Call) (path, query string) {
+	path = base.EscapedPath()
+	if !strings.HasSuffix(path, "/v1") {
+		path += "/v1"
+	}
+	return path + call.Operation.Path, ""
+}
+
+// bearer sends the key as a bearer token.
+func bearer(_ context.Context, req *http.Request, call failover.Call) error {
+	if key := call.Credentials.Reveal(); key != "" {
+		req.Header["Authorization"] = []string{"Bearer " + key}
+	}
+	return nil
+}
+
+// keyIn sends the key in a header of its own.
+func keyIn(header string) func(context.Context, *http.Request, failover.Call) error {
+	return func(_ context.Context, req *http.Request, call failover.Call) error {
+		if key := call.Credentials.Reveal(); key != "" {
+			req.Header[header] = []string{key}
+		}
+		return nil
+	}
+}
