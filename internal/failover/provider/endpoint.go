@@ -98,6 +98,7 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 	}
 	if e.authorize != nil {
 		if err := e.authorize(ctx, req, call); err != nil {
+			req.Body.Close()
 			return nil, err
 		}
 	}

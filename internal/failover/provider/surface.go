@@ -15,6 +15,9 @@ import (
 type kind struct {
 	baseURL string // default; empty: the entry must name it
 	path    string // of a base URL that has none
+	// home is a default that depends on where the sidecar runs; empty where
+	// that is not known. nil: there is none.
+	home func(getenv func(string) string) string
 	// surface finds what the provider offers at an address. The error names
 	// the field and the fix.
 	surface func(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, error)
@@ -44,6 +47,7 @@ type surface struct {
 var kinds = map[failover.ProviderType]kind{
 	failover.OpenAI:           {baseURL: "https://api.openai.com/v1", path: "/v1", surface: openAI},
 	failover.Anthropic:        {baseURL: "https://api.anthropic.com", surface: anthropic},
+	failover.Bedrock:          {home: bedrockHome, surface: bedrock},
 	failover.OpenAICompatible: {path: "/v1", surface: openAICompatible},
 }
 
