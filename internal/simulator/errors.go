@@ -64,6 +64,9 @@ type anthropicCode struct {
 
 // body is the error as JSON, with the placeholders of [Fault.Body].
 func (e apiError) body(kind Kind) string {
+	if kind == Bedrock {
+		return encode(awsMessage{e.message})
+	}
 	if kind == Anthropic {
 		out := anthropicError{Type: "error", RequestID: "{{request_id}}"}
 		out.Error.Type, out.Error.Message = e.kind, e.message
@@ -105,6 +108,9 @@ func (f *Fault) errorFor(kind Kind, status int) apiError {
 		if status >= 500 {
 			fallback.kind = "api_error"
 		}
+	}
+	if kind == Bedrock {
+		e = bedrockErrorFor(status)
 	}
 	if e.message == "" {
 		e = fallback
@@ -188,6 +194,10 @@ func tooLargeError(kind Kind) apiError {
 // providerHeaders sets the headers that the provider sends with every answer.
 func (p *Provider) providerHeaders(h http.Header, x *exchange) {
 	now := time.Now().UTC()
+	if p.config.Kind == Bedrock {
+		h.Set("X-Amzn-Requestid", x.id)
+		return
+	}
 	if p.config.Kind == Anthropic {
 		h.Set("Request-Id", x.id)
 		h.Set("Anthropic-Organization-Id", "00000000-0000-4000-8000-000000000001")

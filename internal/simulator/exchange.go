@@ -35,6 +35,7 @@ type exchange struct {
 	body   []byte
 	model  string
 	stream bool
+	action string // Last segment of the path, at Bedrock.
 	fault  *Fault
 	rec    *Request
 
@@ -79,6 +80,9 @@ func (x *exchange) answer() error {
 	if tooLarge {
 		return x.sendError(tooLargeError(x.p.config.Kind))
 	}
+	if x.p.config.Kind == Bedrock {
+		return x.bedrock()
+	}
 	if x.p.config.Kind == Anthropic {
 		return x.anthropic()
 	}
@@ -95,7 +99,10 @@ func (x *exchange) read() (tooLarge bool, err error) {
 	// Whether the body is valid is for the checks to say; a fault applies to invalid requests too.
 	_ = json.Unmarshal(body, &peek)
 	x.body, x.model, x.stream = body, peek.Model, peek.Stream
-	x.p.update(func() { x.rec.Body, x.rec.Model, x.rec.Stream = body, peek.Model, peek.Stream })
+	if x.p.config.Kind == Bedrock {
+		x.bedrockTarget()
+	}
+	x.p.update(func() { x.rec.Body, x.rec.Model, x.rec.Stream = body, x.model, x.stream })
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return true, nil
 	}
@@ -179,12 +186,18 @@ func (x *exchange) fill(body string) string {
 
 // sendError sends an error of the provider as a response.
 func (x *exchange) sendError(e apiError) error {
+	if x.p.config.Kind == Bedrock {
+		x.w.Header().Set("X-Amzn-Errortype", e.kind+":http://internal.amazon.com/coral/com.amazon.bedrock/")
+	}
 	x.header(e.status, "application/json")
 	return x.finish(x.fill(e.body(x.p.config.Kind)))
 }
 
 // contentType is the media type of a good answer.
 func (x *exchange) contentType() string {
+	if x.stream && x.p.config.Kind == Bedrock {
+		return "application/vnd.amazon.eventstream"
+	}
 	if x.stream {
 		return "text/event-stream; charset=utf-8"
 	}

@@ -90,8 +90,8 @@ func New(opts Options) (*Simulator, error) {
 		switch {
 		case c.Name == "" || c.Name == "-" || c.Name == "v1" || strings.Contains(c.Name, "/"):
 			return nil, fmt.Errorf("provider name %q: use one path segment other than %q and %q", c.Name, "-", "v1")
-		case c.Kind != OpenAI && c.Kind != Anthropic:
-			return nil, fmt.Errorf("provider %s: kind %q is unknown, use %q or %q", c.Name, c.Kind, OpenAI, Anthropic)
+		case c.Kind != OpenAI && c.Kind != Anthropic && c.Kind != Bedrock:
+			return nil, fmt.Errorf("provider %s: kind %q is unknown, use %q, %q or %q", c.Name, c.Kind, OpenAI, Anthropic, Bedrock)
 		case s.Provider(c.Name) != nil:
 			return nil, fmt.Errorf("provider %s is named twice, give each its own name", c.Name)
 		}
