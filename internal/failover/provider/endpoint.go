@@ -66,6 +66,7 @@ func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response
 
 // request builds a call's HTTP request from nothing.
 func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Request, error) {
+	path, query := e.target(e.base, call) // of the call as it is, model included
 	header := e.header(call)
 	if e.edit != nil {
 		edited, err := e.edit(call, header)
@@ -79,7 +80,6 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 		return nil, err
 	}
 	u := *e.base
-	path, query := e.target(e.base, call)
 	if u.Path, err = url.PathUnescape(path); err != nil {
 		return nil, err
 	}
