@@ -1,10 +1,12 @@
 package v1alpha1
 
+import "k8s.io/apimachinery/pkg/runtime"
+
 // Provider is one entry of a chain.
 //
-// +kubebuilder:validation:XValidation:rule=`self.type != 'OpenAICompatible' || (has(self.baseURL) && self.baseURL != "")`,messageExpression="'provider ' + self.name + ' of type OpenAICompatible has no address: write baseURL, such as https://llm.example.com/v1'",fieldPath=".baseURL",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule=`!(self.type in ['OpenAICompatible', 'AzureOpenAI']) || (has(self.baseURL) && self.baseURL != "")`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no address: write baseURL, such as ' + (self.type == 'AzureOpenAI' ? 'https://NAME.openai.azure.com' : 'https://llm.example.com/v1')",fieldPath=".baseURL",reason=FieldValueRequired
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || self.baseURL == "" || (isURL(self.baseURL) && url(self.baseURL).getScheme() in ['http', 'https'] && url(self.baseURL).getHostname() != "")`,messageExpression="'the address of provider ' + self.name + ' is not an http or https URL with a host: write one such as https://llm.example.com/v1'",fieldPath=".baseURL"
-// +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || !self.baseURL.matches('[?#]|^[^/?#]*//[^/?#]*@')`,messageExpression="'the address of provider ' + self.name + ' holds a user, a query or a fragment: write only scheme, host and path, and put the key under auth'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || !self.baseURL.matches('[?#]|^[^/?#]*//[^/?#]*@') || (self.type == 'AzureOpenAI' && self.baseURL.matches('^[^?#@]*[?]api-version=[-a-zA-Z0-9]+$'))`,messageExpression="'the address of provider ' + self.name + ' holds a user, a query or a fragment: write only scheme, host and path, and put the key under auth'",fieldPath=".baseURL"
 // +kubebuilder:validation:XValidation:rule=`!has(self.auth) || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
 // +kubebuilder:validation:XValidation:rule=`self.type == 'OpenAICompatible' || has(self.auth)`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
 type Provider struct {
@@ -35,8 +37,12 @@ type Provider struct {
 
 	// baseURL is what the type's official SDK takes: with /v1 for OpenAI and
 	// OpenAICompatible, without for Anthropic. /v1 is added only where the path
-	// is empty. Default: the public address of the type; required for
-	// OpenAICompatible.
+	// is empty. AzureOpenAI takes https://NAME.openai.azure.com, with
+	// /openai?api-version=DATE for the dated API, and
+	// https://NAME.services.ai.azure.com/anthropic for Claude. Gemini speaks
+	// its own API, and under .../openai the one that imitates OpenAI's.
+	// Default: the public address of the type; required for OpenAICompatible
+	// and AzureOpenAI.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	BaseURL string `json:"baseURL,omitempty"`
@@ -66,6 +72,11 @@ type Provider struct {
 	// +optional
 	Reasoning bool `json:"reasoning,omitempty"`
 
+	// request changes the members of requests to this provider, after
+	// everything else.
+	// +optional
+	Request *RequestKnobs `json:"request,omitempty"`
+
 	// timeouts of this provider, where they differ from the chain's.
 	// +optional
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
@@ -75,21 +86,44 @@ type Provider struct {
 	Breaker *Breaker `json:"breaker,omitempty"`
 }
 
+// RequestKnobs change requests to a provider that does not take, or always
+// wants, single members. They are applied last.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.drop) || !self.drop.exists(m, m in ['model', 'stream', 'messages', 'input'])`,message="model, stream, messages and input cannot be left out: write other names into drop",fieldPath=".drop"
+type RequestKnobs struct {
+	// drop names top-level members that are left out, such as temperature.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:items:MinLength=1
+	Drop []string `json:"drop,omitempty"`
+
+	// set holds top-level members that are added, or replaced where the app set
+	// them, such as {temperature: 1}.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	Set *runtime.RawExtension `json:"set,omitempty"`
+}
+
 // ProviderType is a kind of provider.
 //
-// +kubebuilder:validation:Enum=OpenAI;Anthropic;OpenAICompatible
+// +kubebuilder:validation:Enum=OpenAI;Anthropic;AzureOpenAI;Gemini;OpenAICompatible
 type ProviderType string
 
 // The types of providers.
 const (
 	OpenAI           ProviderType = "OpenAI"
 	Anthropic        ProviderType = "Anthropic"
+	AzureOpenAI      ProviderType = "AzureOpenAI"
+	GeminiAPI        ProviderType = "Gemini"
 	OpenAICompatible ProviderType = "OpenAICompatible"
 )
 
 // Dialect is one wire format of an LLM API.
 //
-// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages
+// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages;Gemini
 type Dialect string
 
 // The dialects.
@@ -98,6 +132,7 @@ const (
 	OpenAIResponses   Dialect = "OpenAIResponses"
 	OpenAIEmbeddings  Dialect = "OpenAIEmbeddings"
 	AnthropicMessages Dialect = "AnthropicMessages"
+	Gemini            Dialect = "Gemini"
 )
 
 // ModelMapping replaces one model.
@@ -118,7 +153,7 @@ type ModelMapping struct {
 // Auth says where a key is found; exactly one source is set. Its rules stand on
 // the object for the same reason as those of SecretKeyRef.
 //
-// +kubebuilder:validation:XValidation:rule=`[has(self.secretKeyRef), has(self.env) && self.env != "", has(self.file) && self.file != ""].filter(set, set).size() == 1`,message="not exactly one source of the key: write one of secretKeyRef, env and file"
+// +kubebuilder:validation:XValidation:rule=`[has(self.secretKeyRef), has(self.env) && self.env != "", has(self.file) && self.file != "", has(self.passthrough) && self.passthrough].filter(set, set).size() == 1`,message="not exactly one source of the key: write one of secretKeyRef, env, file and passthrough"
 // +kubebuilder:validation:XValidation:rule=`!has(self.env) || self.env == "" || self.env.matches('^[A-Za-z_][A-Za-z0-9_]*$')`,message="not the name of an environment variable: write letters, digits and '_' only, such as OPENAI_API_KEY, and not the key itself",fieldPath=".env"
 // +kubebuilder:validation:XValidation:rule=`!has(self.file) || self.file == "" || self.file.startsWith('/')`,message="not an absolute path: write one such as /var/run/keys/openai, and not the key itself",fieldPath=".file"
 type Auth struct {
@@ -138,6 +173,11 @@ type Auth struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	File string `json:"file,omitempty"`
+
+	// passthrough sends the app's own key to this provider, and to no other.
+	// Only requests in a dialect that the provider speaks itself reach it.
+	// +optional
+	Passthrough bool `json:"passthrough,omitempty"`
 }
 
 // SecretKeyRef names one key of a Secret. Its rules stand on the object and not

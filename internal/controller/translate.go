@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -114,10 +115,25 @@ func (d *durations) provider(field string, p *v1alpha1.Provider) failover.Provid
 	for _, dialect := range p.Dialects {
 		out.Dialects = append(out.Dialects, failover.Dialect(dialect))
 	}
+	if k := p.Request; k != nil {
+		out.Request = knobs(k)
+	}
 	if a := p.Auth; a != nil {
 		if out.Auth = secretRef(a.SecretKeyRef); out.Auth.IsZero() {
-			out.Auth = failover.SecretRef{Env: a.Env, File: a.File}
+			out.Auth = failover.SecretRef{Env: a.Env, File: a.File, App: a.Passthrough}
 		}
+	}
+	return out
+}
+
+// knobs keeps the values of set as they were written.
+func knobs(k *v1alpha1.RequestKnobs) failover.Knobs {
+	out := failover.Knobs{Drop: k.Drop}
+	if k.Set != nil {
+		_ = failover.EachMember(k.Set.Raw, func(name []byte, value failover.RawJSON) bool {
+			out.Set = append(out.Set, failover.Member{Name: string(name), Value: bytes.Clone(value)})
+			return true
+		})
 	}
 	return out
 }

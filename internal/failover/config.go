@@ -42,6 +42,7 @@ type ProviderConfig struct {
 	// Reasoning marks a model whose first token is slow: firstToken then
 	// defaults to 180 s.
 	Reasoning bool
+	Request   Knobs
 	Timeouts  Timeouts // overrides of the chain's
 	Breaker   Breaker  // overrides of the chain's
 }
@@ -68,6 +69,8 @@ type SecretRef struct {
 	Secret, Key string // a mounted Kubernetes Secret: <secrets-dir>/<secret>/<key>
 	Env         string // a variable of the sidecar's own environment
 	File        string // a path, re-read when it changes
+	// App sends the app's own key, in its own dialect, to this entry only.
+	App bool
 }
 
 // IsZero reports whether no source is set.

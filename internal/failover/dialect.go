@@ -88,10 +88,12 @@ type Quirks struct {
 	// "max_completion_tokens" (OpenAI) or "max_tokens" (the others). Empty:
 	// "max_completion_tokens".
 	MaxTokensField string
-	// Refused are the members of a request that the server does not take.
+	// OpenAI marks a server that takes whatever OpenAI's own takes: files,
+	// safety identifiers, service tiers.
+	OpenAI bool
+	// Refused are the optional members of a request that the server does not
+	// take; they are left out.
 	Refused []string
-	// NoDeveloper tells that the role "developer" is not known, only "system".
-	NoDeveloper bool
 	// ToolIDs is the form of the ids of tool calls; empty: the dialect's.
 	ToolIDs ToolIDs
 	// StreamUsage is how the token counts of a stream are had.

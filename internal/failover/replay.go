@@ -3,6 +3,7 @@ package failover
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 )
 
@@ -101,6 +102,18 @@ func (r *Replay) Bytes() []byte {
 		return p[0]
 	}
 	return nil
+}
+
+// Whole returns the body as it is sent, in a copy where it has several parts.
+func (r *Replay) Whole() []byte {
+	p := r.parts.Load()
+	if p == nil {
+		return nil
+	}
+	if len(p[1])+len(p[2]) == 0 {
+		return p[0]
+	}
+	return slices.Concat(p[0], p[1], p[2])
 }
 
 // Keep tells that somebody holds parts of the bytes beyond Release.

@@ -186,6 +186,9 @@ func compileChain(cc ChainConfig, deps Deps) (*Chain, error) {
 		if slices.ContainsFunc(cc.Providers[:i], func(o ProviderConfig) bool { return o.Name == p.Name }) {
 			return nil, fmt.Errorf("spec.providers[%d].name: %q is there twice; give each provider a name of its own", i, p.Name)
 		}
+		if err := p.Request.check(); err != nil {
+			return nil, fmt.Errorf("spec.providers[%d] (%s): %w", i, p.Name, err)
+		}
 		endpoint, err := deps.Endpoints.Endpoint(p)
 		if err != nil {
 			return nil, fmt.Errorf("spec.providers[%d] (%s): %w", i, p.Name, err)

@@ -188,6 +188,8 @@ func (w *walk) unfit(e *entry) (Class, *IneligibleError) {
 		return ContextTooLong, nil
 	case !native && w.req.Operation.Pass:
 		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "no entry speaks a dialect of this family"}
+	case !native && e.cfg.Auth.App:
+		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "the provider " + strconv.Quote(e.cfg.Name) + " gets the app's own key, which is good in its own dialect only"}
 	case w.modelFor(e) == "" && (!native || w.appModel == "" && w.shape.Model != ""):
 		return NoModel, &IneligibleError{Field: "model", Reason: "the provider " + strconv.Quote(e.cfg.Name) + " has no model of its own for this request"}
 	case !native && w.req.Operation.Whole:
@@ -211,6 +213,9 @@ func (w *walk) plan(e *entry) (plan, bool) {
 	if p.model != "" {
 		p.body = w.shape.withModel(w.req.Body, p.model)
 	}
+	if !e.cfg.Request.IsZero() && !p.op.Pass {
+		p.body = NewReplay(e.cfg.Request.apply(p.body.Whole()))
+	}
 	return p, true
 }
 
@@ -227,7 +232,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 			TranslateOptions{Model: p.model, Quirks: e.endpoint.Quirks()})
 		if err == nil {
 			w.req.Body.Keep() // a translation may refer to it until the answer ends
-			p.op, p.translation, p.body = op, t, NewReplay(t.Body())
+			p.op, p.translation, p.body = op, t, NewReplay(e.knobs(t.Body()))
 			return p, true
 		}
 		if failed, ok = errors.AsType[*IneligibleError](err); !ok {
@@ -239,6 +244,14 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 	}
 	w.cannot(e, Ineligible, failed)
 	return plan{}, false
+}
+
+// knobs applies the entry's own changes to a body that is made already.
+func (e *entry) knobs(body []byte) []byte {
+	if e.cfg.Request.IsZero() {
+		return body
+	}
+	return e.cfg.Request.apply(body)
 }
 
 // translatable gives the operation of a dialect that answers can be translated

@@ -30,7 +30,10 @@ var update = flag.Bool("update", false, "rewrite the golden output files")
 type expectation struct {
 	// Requests.
 	Model                 string // of the entry; empty: one that nothing is known of
-	MaxTokensField        string // of the entry; empty: max_completion_tokens
+	MaxTokensField        string // of the entry; empty: max_completion_tokens, and OpenAI's own server
+	Refused               []string
+	ToolIDs               failover.ToolIDs
+	StreamUsage           failover.StreamUsage
 	Ineligible            string // field of the refusal
 	Dropped, Approximated []string
 	// Members of the output, by path ("choices.0.finish_reason").
@@ -44,6 +47,13 @@ type expectation struct {
 	Calls  []string // name and arguments
 	Finish neutral.Reason
 	Usage  failover.Usage // what was accounted for
+}
+
+func (e expectation) quirks() failover.Quirks {
+	return failover.Quirks{
+		MaxTokensField: e.MaxTokensField, OpenAI: e.MaxTokensField == "max_completion_tokens",
+		Refused: e.Refused, ToolIDs: e.ToolIDs, StreamUsage: e.StreamUsage,
+	}
 }
 
 type direction struct{ app, entry failover.Dialect }
@@ -159,7 +169,7 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 			want.MaxTokensField = "max_completion_tokens"
 		}
 		tr, err := dialect.New().Translate(d.app, d.entry, read(t, dir, "input.json"), failover.TranslateOptions{
-			Model: want.Model, Quirks: failover.Quirks{MaxTokensField: want.MaxTokensField},
+			Model: want.Model, Quirks: want.quirks(),
 		})
 		if want.Ineligible != "" {
 			refusal, ok := errors.AsType[*failover.IneligibleError](err)

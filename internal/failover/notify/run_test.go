@@ -32,7 +32,8 @@ func (p *plant) Endpoint(failover.ProviderConfig) (failover.Endpoint, error) { r
 func (p *plant) Host() string                                                { return "https://h:443" }
 func (p *plant) Dialects() []failover.Dialect                                { return nil }
 func (p *plant) Quirks() failover.Quirks                                     { return failover.Quirks{MaxTokensField: ""} }
-func (p *plant) Credential() (failover.Credentials, error)                   { return failover.Credentials{}, nil }
+
+func (p *plant) Credential() (failover.Credentials, error) { return failover.Credentials{}, nil }
 
 func (p *plant) Send(context.Context, failover.Call) (*http.Response, error) {
 	return nil, errors.New("nobody")

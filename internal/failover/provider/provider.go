@@ -86,6 +86,9 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Auth.App {
+		surface.authorize = appsOwn
+	}
 	if cfg.Auth.IsZero() && !surface.keyless {
 		return nil, fmt.Errorf("auth: a provider of type %s needs a key; add auth.secretKeyRef, auth.env or auth.file", cfg.Type)
 	}
@@ -93,7 +96,7 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	if len(cfg.Dialects) > 0 {
 		e.dialects = cfg.Dialects
 	}
-	if !cfg.Auth.IsZero() {
+	if !cfg.Auth.IsZero() && !cfg.Auth.App {
 		e.secret = p.secret(cfg.Auth)
 	}
 	return e, nil

@@ -32,7 +32,7 @@ func TestBadEntriesAreRefusedWithAFix(t *testing.T) {
 		"write https://":                  {Type: failover.OpenAI, BaseURL: "http://llm.example.com/v1", Auth: key},
 		"put the key into auth":           {Type: failover.OpenAI, BaseURL: "https://me:sk-secret@llm.example.com/v1", Auth: key},
 		"holds a query":                   {Type: failover.OpenAI, BaseURL: "https://llm.example.com/v1?key=sk-secret", Auth: key},
-		`type: "Gemini" is not known`:     {Type: "Gemini"},
+		`type: "Cohere" is not known`:     {Type: "Cohere"},
 	} {
 		_, err := p.Endpoint(cfg)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -15,6 +15,7 @@ import (
 type kind struct {
 	baseURL string // default; empty: the entry must name it
 	path    string // of a base URL that has none
+	query   string // the one query parameter that a base URL may have; empty: none
 	// home is a default that depends on where the sidecar runs; empty where
 	// that is not known. nil: there is none.
 	home func(getenv func(string) string) string
@@ -49,6 +50,8 @@ var kinds = map[failover.ProviderType]kind{
 	failover.Anthropic:        {baseURL: "https://api.anthropic.com", surface: anthropic},
 	failover.Bedrock:          {home: bedrockHome, surface: bedrock},
 	failover.OpenAICompatible: {path: "/v1", surface: openAICompatible},
+	failover.AzureOpenAI:      {surface: azure, query: apiVersion},
+	failover.GeminiAPI:        {baseURL: "https://generativelanguage.googleapis.com/v1beta", path: "/v1beta", surface: gemini},
 }
 
 func typeNames() []string {
@@ -63,16 +66,8 @@ func typeNames() []string {
 func openAI(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
 	return surface{
 		dialects: []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.OpenAIEmbeddings},
-		quirks:   failover.Quirks{MaxTokensField: "max_completion_tokens"},
+		quirks:   failover.Quirks{MaxTokensField: "max_completion_tokens", OpenAI: true},
 		target:   belowBase, authorize: bearer,
-	}, nil
-}
-
-func openAICompatible(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
-	return surface{
-		dialects: []failover.Dialect{failover.OpenAIChat, failover.OpenAIEmbeddings},
-		quirks:   failover.Quirks{MaxTokensField: "max_tokens"},
-		keyless:  true, target: belowBase, authorize: bearer,
 	}, nil
 }
 
@@ -103,6 +98,16 @@ func belowVersion(base *url.URL, call failover.Call) (path, query string) {
 func bearer(_ context.Context, req *http.Request, call failover.Call) error {
 	if key := call.Credentials.Reveal(); key != "" {
 		req.Header["Authorization"] = []string{"Bearer " + key}
+	}
+	return nil
+}
+
+// appsOwn sends the key that the app sent.
+func appsOwn(_ context.Context, req *http.Request, call failover.Call) error {
+	for _, name := range []string{"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key"} {
+		if v := call.Header[name]; v != nil {
+			req.Header[name] = v
+		}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func parseBaseURL(k kind, raw string, hasKey bool) (*url.URL, error) {
 	switch {
 	case u.User != nil:
 		return nil, errors.New("baseURL: holds a user or password; put the key into auth instead")
-	case u.RawQuery != "" || u.Fragment != "":
+	case u.Fragment != "" || u.RawQuery != "" && (k.query == "" || !onlyQuery(u, k.query)):
 		return nil, errors.New("baseURL: holds a query or a fragment; leave it out")
 	case u.Scheme == "http" && hasKey && !private(u.Hostname()):
 		return nil, fmt.Errorf("baseURL: %q would send the key in the clear; write https://", shown(raw))
@@ -35,6 +35,12 @@ func parseBaseURL(k kind, raw string, hasKey bool) (*url.URL, error) {
 	}
 	u.RawPath = ""
 	return u, nil
+}
+
+// onlyQuery reports an address whose query is that one parameter.
+func onlyQuery(u *url.URL, name string) bool {
+	q, err := url.ParseQuery(u.RawQuery)
+	return err == nil && len(q) == 1 && len(q[name]) == 1 && q[name][0] != ""
 }
 
 // shown is an address without what could be secret in it.

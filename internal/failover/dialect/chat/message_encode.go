@@ -204,7 +204,7 @@ func (e *requestEncoder) document(b neutral.Block) {
 		e.refuse(b.Field+".source.url", "Chat takes no documents by address")
 	case m.Type != "application/pdf":
 		e.refuse(b.Field+".source.media_type", "Chat takes PDF documents only")
-	case !e.own:
+	case !e.target.OpenAI:
 		e.refuse(b.Field, "compatible servers take no files")
 	default:
 		name := m.Name

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/understudy-dev/understudy/internal/failover"
@@ -17,21 +18,19 @@ const (
 
 // requestEncoder writes a request. The first refusal stays in err.
 type requestEncoder struct {
-	w     wire.Writer
-	req   *neutral.Request
-	notes *neutral.Notes
-	err   error
-	// own marks OpenAI itself, which takes what many compatible servers do
-	// not know.
-	own  bool
-	caps neutral.Caps
+	w      wire.Writer
+	req    *neutral.Request
+	notes  *neutral.Notes
+	err    error
+	target neutral.Target
+	caps   neutral.Caps
 }
 
 // EncodeRequest writes a request for an entry. It changes req. The error is a
 // *failover.IneligibleError where Chat cannot serve it faithfully.
 func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.Notes) ([]byte, error) {
-	e := requestEncoder{req: req, notes: notes, own: target.MaxTokensField == openAIMaxField, caps: target.Caps}
-	idRule.Rewrite(req.Turns)
+	e := requestEncoder{req: req, notes: notes, target: target, caps: target.Caps}
+	idRuleOf(target.ToolIDs).Rewrite(req.Turns)
 	w := &e.w
 	w.Open('{')
 	w.Key("model").Text(target.Model)
@@ -53,7 +52,9 @@ func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.N
 	e.serviceTier()
 	if req.Stream {
 		w.Key("stream").Bool(true)
-		w.Key("stream_options").Open('{').Key("include_usage").Bool(true).Close('}')
+		if target.StreamUsage == failover.UsageOnRequest {
+			w.Key("stream_options").Open('{').Key("include_usage").Bool(true).Close('}')
+		}
 	}
 	w.Close('}')
 	return w.Buf, e.err
@@ -63,6 +64,17 @@ func (e *requestEncoder) refuse(field, reason string) {
 	if e.err == nil {
 		e.err = neutral.Refuse(field, reason)
 	}
+}
+
+// takes reports whether the server knows an optional member.
+func (e *requestEncoder) takes(member string) bool { return !slices.Contains(e.target.Refused, member) }
+
+// idRuleOf is what a server demands of the ids of tool calls.
+func idRuleOf(form failover.ToolIDs) neutral.IDRule {
+	if form == failover.Mistral9 {
+		return neutral.IDRule{ExactLength: 9, MaxLength: 9, Alphanumeric: true}
+	}
+	return idRule
 }
 
 // sampling carries what Chat and the model know.
@@ -91,7 +103,7 @@ func (e *requestEncoder) reasoning() {
 	switch {
 	case level == neutral.LevelUnset, level == neutral.LevelAdaptive && e.caps.Reasoning != neutral.ReasoningNone:
 		return // the model decides
-	case e.caps.Reasoning == neutral.ReasoningNone:
+	case e.caps.Reasoning == neutral.ReasoningNone, !e.takes("reasoning_effort"):
 		if level != neutral.LevelNone {
 			e.notes.Drop(r.Field)
 		}
@@ -129,8 +141,12 @@ func (e *requestEncoder) tools() {
 	}
 	e.w.Close(']')
 	e.choice()
-	if e.req.SerialCalls && e.req.Choice.Mode != neutral.None {
+	switch {
+	case !e.req.SerialCalls || e.req.Choice.Mode == neutral.None:
+	case e.takes("parallel_tool_calls"):
 		e.w.Key("parallel_tool_calls").Bool(false)
+	default:
+		e.notes.Drop("parallel_tool_calls")
 	}
 }
 
@@ -198,9 +214,9 @@ func (e *requestEncoder) user() {
 	id := e.req.User.Value.Text()
 	switch {
 	case id == "":
-	case e.own:
+	case e.target.OpenAI:
 		e.w.Key("safety_identifier").Text(neutral.Shorten(id, maxUserLength))
-	default:
+	case e.takes("user"):
 		e.w.Key("user").Text(id)
 	}
 }
@@ -213,7 +229,7 @@ func (e *requestEncoder) serviceTier() {
 	case !p.Set():
 	case word == "":
 		e.notes.Drop(p.Field)
-	case e.own:
+	case e.target.OpenAI:
 		e.w.Key("service_tier").Text(word)
 	}
 }

@@ -13,11 +13,16 @@ type IDRule struct {
 	MaxLength int
 	// WordOnly allows letters, digits, underscores and hyphens only.
 	WordOnly bool
+	// ExactLength is the only length that is taken; 0: any up to MaxLength.
+	ExactLength int
+	// Alphanumeric allows letters and digits only.
+	Alphanumeric bool
 }
 
 // ok reports whether an id may be sent as it is.
 func (r IDRule) ok(id string) bool {
-	return id != "" && len(id) <= r.MaxLength && (!r.WordOnly || IsWord(id))
+	return id != "" && len(id) <= r.MaxLength && (r.ExactLength == 0 || len(id) == r.ExactLength) && (!r.WordOnly || IsWord(id)) &&
+		(!r.Alphanumeric || IsWord(id) && !strings.ContainsAny(id, "_-"))
 }
 
 // Sanitize returns an id that keeps the rule: the id itself where it does,
@@ -25,6 +30,9 @@ func (r IDRule) ok(id string) bool {
 func (r IDRule) Sanitize(id string) string {
 	if r.ok(id) {
 		return id
+	}
+	if r.ExactLength > 0 {
+		return digest(id)[:r.ExactLength]
 	}
 	return "call_" + digest(id)
 }

@@ -1,0 +1,141 @@
+package provider
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/understudy-dev/understudy/internal/failover"
+)
+
+// TestWhereAndAsWhomATypeIsReached sends one call of each kind of address to a
+// real socket.
+func TestWhereAndAsWhomATypeIsReached(t *testing.T) {
+	var got *http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		got = r
+	}))
+	defer server.Close()
+	p := New(Options{Getenv: func(string) string { return "sk-own" }})
+	defer p.CloseIdle()
+	generate := failover.Operation{Dialect: failover.Gemini, Path: "/generateContent"}
+	for _, c := range []struct {
+		name   string
+		typ    failover.ProviderType
+		path   string // of the base URL
+		op     failover.Operation
+		stream bool
+		want   string // path and query
+		header string // where the key is
+		prefix string
+	}{
+		{"Azure's current API", failover.AzureOpenAI, "", failover.ChatCompletions, false, "/openai/v1/chat/completions", "Api-Key", ""},
+		{"Azure's current API in full", failover.AzureOpenAI, "/openai/v1/", failover.Responses, true, "/openai/v1/responses", "Api-Key", ""},
+		{"Azure's dated API", failover.AzureOpenAI, "/openai?api-version=2024-10-21", failover.ChatCompletions, true, "/openai/deployments/the%20model/chat/completions?api-version=2024-10-21", "Api-Key", ""},
+		{"Azure's dated vectors", failover.AzureOpenAI, "/openai?api-version=2024-10-21", failover.Embeddings, false, "/openai/deployments/the%20model/embeddings?api-version=2024-10-21", "Api-Key", ""},
+		{"Azure's dated Responses", failover.AzureOpenAI, "/openai?api-version=2025-03-01-preview", failover.Responses, false, "/openai/responses?api-version=2025-03-01-preview", "Api-Key", ""},
+		{"a deployment", failover.AzureOpenAI, "/openai/deployments/d?api-version=2024-10-21", failover.ChatCompletions, false, "/openai/deployments/d/chat/completions?api-version=2024-10-21", "Api-Key", ""},
+		{"Claude at Foundry", failover.AzureOpenAI, "/anthropic", failover.Messages, false, "/anthropic/v1/messages", "X-Api-Key", ""},
+		{"Gemini", failover.GeminiAPI, "", generate, false, "/v1beta/models/the%20model:generateContent", "X-Goog-Api-Key", ""},
+		{"Gemini, streamed", failover.GeminiAPI, "/v1beta", generate, true, "/v1beta/models/the%20model:streamGenerateContent?alt=sse", "X-Goog-Api-Key", ""},
+		{"Gemini as OpenAI", failover.GeminiAPI, "/v1beta/openai", failover.ChatCompletions, true, "/v1beta/openai/chat/completions", "Authorization", "Bearer "},
+		{"OpenAI", failover.OpenAI, "", failover.ChatCompletions, false, "/v1/chat/completions", "Authorization", "Bearer "},
+		{"Anthropic", failover.Anthropic, "", failover.Messages, false, "/v1/messages", "X-Api-Key", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, err := p.Endpoint(failover.ProviderConfig{Type: c.typ, BaseURL: server.URL + c.path, Auth: failover.SecretRef{Env: "KEY"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cred, err := e.Credential()
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := e.Send(t.Context(), failover.Call{
+				Operation: c.op, Model: "the model", Stream: c.stream, Body: failover.NewReplay([]byte("{}")), Credentials: cred,
+				Header: http.Header{"Authorization": {"Bearer sk-app"}, "X-Api-Key": {"sk-app"}, "Api-Key": {"sk-app"}, "X-Goog-Api-Key": {"sk-app"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if got.RequestURI != c.want {
+				t.Errorf("the target is %s, want %s", got.RequestURI, c.want)
+			}
+			for _, name := range []string{"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key"} {
+				want := ""
+				if name == c.header {
+					want = c.prefix + "sk-own"
+				}
+				if v := got.Header.Get(name); v != want {
+					t.Errorf("%s is %q, want %q", name, v, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAddressesOfAzureThatCannotBe(t *testing.T) {
+	p := New(Options{Getenv: func(string) string { return "k" }})
+	for base, part := range map[string]string{
+		"":                                  "is required",
+		"https://x.openai.azure.com/openai": "api-version=",
+		"https://x.openai.azure.com/?api-version=1":      "ends in /openai",
+		"https://x.openai.azure.com/openai?key=1":        "holds a query",
+		"https://x.openai.azure.com/openai?api-version=": "holds a query",
+	} {
+		_, err := p.Endpoint(failover.ProviderConfig{Type: failover.AzureOpenAI, BaseURL: base, Auth: failover.SecretRef{Env: "KEY"}})
+		if err == nil || !strings.Contains(err.Error(), "baseURL: ") || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q: %v, want %q", base, err, part)
+		}
+	}
+}
+
+func TestTheAppsOwnKeyGoesWhereItIsSentAndNowhereElse(t *testing.T) {
+	var got http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	defer server.Close()
+	p := New(Options{Getenv: func(string) string { return "" }})
+	defer p.CloseIdle()
+	for _, own := range []bool{true, false} {
+		cfg := failover.ProviderConfig{Type: failover.OpenAICompatible, BaseURL: server.URL, Auth: failover.SecretRef{App: own}}
+		e, err := p.Endpoint(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := e.Send(t.Context(), failover.Call{
+			Operation: failover.ChatCompletions, Body: failover.NewReplay([]byte("{}")), Header: http.Header{"Authorization": {"Bearer sk-app"}, "Cookie": {"a=b"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if sent := got.Get("Authorization") == "Bearer sk-app"; sent != own || got.Get("Cookie") != "" {
+			t.Errorf("own %v: the headers are %v", own, got)
+		}
+	}
+}
+
+func TestPublicServersAreKnownByTheirHost(t *testing.T) {
+	p := New(Options{Getenv: func(string) string { return "k" }})
+	for base, want := range map[string]failover.Quirks{
+		"https://api.mistral.ai/v1": {
+			MaxTokensField: "max_tokens", ToolIDs: failover.Mistral9, StreamUsage: failover.UsageAlways,
+			Refused: []string{"user", "reasoning_effort", "service_tier"},
+		},
+		"https://API.GROQ.com/openai/v1":      {MaxTokensField: "max_completion_tokens"},
+		"https://llm.example.com/v1":          {MaxTokensField: "max_tokens"},
+		"https://api.mistral.ai.evil.example": {MaxTokensField: "max_tokens"},
+	} {
+		e, err := p.Endpoint(failover.ProviderConfig{Type: failover.OpenAICompatible, BaseURL: base, Auth: failover.SecretRef{Env: "KEY"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Quirks(); got.MaxTokensField != want.MaxTokensField || got.ToolIDs != want.ToolIDs || got.StreamUsage != want.StreamUsage || len(got.Refused) != len(want.Refused) || got.OpenAI {
+			t.Errorf("%s: %+v", base, got)
+		}
+	}
+}
