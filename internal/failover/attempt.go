@@ -219,7 +219,7 @@ func (a *attempt) noAnswer(body []byte) Evidence {
 	switch {
 	case looksLikeHTML(a.resp.Header, body):
 		ev.Err = errHTML
-	case trimmed.Member("error").Present():
+	case saysWhy(trimmed):
 		ev.Err = errInBand
 	case len(trimmed) == 0, !a.w.shape.Stream && trimmed.IsObject() && EachMember(trimmed, func([]byte, RawJSON) bool { return true }) == nil:
 		ev.Err = errEmpty

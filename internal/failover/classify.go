@@ -68,7 +68,7 @@ func Classify(ev Evidence) Verdict {
 // Anthropic's bodies, and those of the many servers that imitate them.
 type facts struct {
 	status   int
-	words    []string // error.type, error.code, error.details.error_code, and the name of AWS's exception
+	words    []string // error.type, error.code, error.status, what error.details says, and the name of AWS's exception
 	said     string   // error.message
 	message  string   // the same in lower case, for the phrases of the table
 	param    string
@@ -76,6 +76,8 @@ type facts struct {
 	blocked  bool // a CDN's challenge
 	aws      bool // an error in AWS's own form, whatever dialect was spoken
 	appModel bool
+	gaveUp   bool          // the model said that it broke off; the word is the last
+	asked    time.Duration // the hint of Google's details
 	hint     time.Duration
 }
 
@@ -87,14 +89,7 @@ func factsOf(ev Evidence) *facts {
 	body := ev.Body[:min(len(ev.Body), maxErrorBody)]
 	f.html = looksLikeHTML(ev.Header, body)
 	f.blocked = ev.Header.Get("Cf-Mitigated") == "challenge" || f.html && isChallenge(body)
-	inner := RawJSON(bytes.TrimSpace(body))
-	if inner.IsArray() { // some servers wrap the error in a list
-		_ = EachElement(inner, func(v RawJSON) bool { inner = v; return false })
-	}
-	e := inner.Member("error")
-	if !e.Present() { // an event that tells of a failed response
-		e = inner.Member("response").Member("error")
-	}
+	inner, e := errorIn(body)
 	switch {
 	case e.IsObject():
 		f.read(e)
@@ -105,15 +100,55 @@ func factsOf(ev Evidence) *facts {
 		f.readAWS(ev.Header, inner)
 	}
 	f.hint = retryHint(ev.Header, f.message, ev.Now)
-	if errors.Is(ev.Err, errInBand) {
+	if f.hint == 0 {
+		f.hint = f.asked
+	}
+	switch reason := gaveUp(inner); {
+	case !errors.Is(ev.Err, errInBand):
+	case !e.Present() && reason != "":
+		f.gaveUp, f.words = true, append(f.words, reason)
+	default:
 		f.status = f.innerStatus()
 	}
 	return f
 }
 
+// errorIn finds the error of a body: an object or a string, absent where there
+// is none. inner is the body itself, or what it wraps: some servers put the
+// error into a list, and some events tell of a failed response.
+func errorIn(body []byte) (inner, e RawJSON) {
+	inner = RawJSON(bytes.TrimSpace(body))
+	if inner.IsArray() {
+		_ = EachElement(inner, func(v RawJSON) bool { inner = v; return false })
+	}
+	if e = inner.Member("error"); !e.Present() {
+		e = inner.Member("response").Member("error")
+	}
+	return inner, e
+}
+
+// gaveUp is the word with which a Gemini model says why it broke off its
+// answer; empty for other bodies.
+func gaveUp(answer RawJSON) string {
+	var reason string
+	_ = EachElement(answer.Member("candidates"), func(c RawJSON) bool {
+		reason = c.Member("finishReason").Text()
+		return false
+	})
+	return reason
+}
+
+// saysWhy reports whether content that is no answer tells itself what went
+// wrong.
+func saysWhy(body []byte) bool {
+	inner, e := errorIn(body)
+	return e.Present() || gaveUp(inner) != ""
+}
+
 // read takes the words out of an error object.
 func (f *facts) read(e RawJSON) {
-	for _, w := range []RawJSON{e.Member("type"), e.Member("code"), e.Member("details").Member("error_code")} {
+	details := e.Member("details")
+	for _, w := range []RawJSON{e.Member("type"), e.Member("code"), details.Member("error_code")} {
 		switch text := w.Text(); {
 		case text != "":
 			f.words = append(f.words, text)
@@ -121,6 +156,9 @@ func (f *facts) read(e RawJSON) {
 			f.words = append(f.words, string(w)) // a numeric code
 		}
 	}
+	_ = EachElement(details, func(d RawJSON) bool { f.word(d.Member("reason")); return true })
+	f.word(e.Member("status"))
+	_ = EachElement(details, func(d RawJSON) bool { f.limits(d); return true })
 	f.say(e.Member("message").Text())
 	f.param = e.Member("param").Text()
 }
@@ -142,6 +180,22 @@ func (f *facts) readAWS(h http.Header, body RawJSON) {
 	if f.said == "" {
 		f.say(body.Member("Message").Text())
 	}
+}
+
+// word adds a word, if it is one.
+func (f *facts) word(v RawJSON) {
+	if text := v.Text(); text != "" {
+		f.words = append(f.words, text)
+	}
+}
+
+// limits reads one of the details of Google's errors: when to come back, and
+// which quotas are used up.
+func (f *facts) limits(detail RawJSON) {
+	if delay, err := time.ParseDuration(detail.Member("retryDelay").Text()); err == nil && delay > 0 {
+		f.asked = min(delay, maxHint)
+	}
+	_ = EachElement(detail.Member("violations"), func(v RawJSON) bool { f.word(v.Member("quotaId")); return true })
 }
 
 func (f *facts) say(message string) { f.said, f.message = message, strings.ToLower(message) }

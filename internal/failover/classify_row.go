@@ -86,6 +86,12 @@ func (r *row) verdict(f *facts) Verdict {
 	return v
 }
 
+// overLongQuota reports that one of Google's quotas of a day or longer is used
+// up, which its name says.
+func (f *facts) overLongQuota() bool {
+	return slices.ContainsFunc(f.words, func(w string) bool { return strings.Contains(w, "PerDay") || strings.Contains(w, "PerMonth") })
+}
+
 func (f *facts) mentions(phrase string) bool { return strings.Contains(f.message, phrase) }
 
 // namesModel reports an error about the model that was asked for.

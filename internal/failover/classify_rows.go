@@ -39,6 +39,17 @@ var statusOfType = map[string]int{
 	"ThrottlingException":           http.StatusTooManyRequests,
 	"InternalServerException":       http.StatusInternalServerError,
 	"ServiceUnavailableException":   http.StatusServiceUnavailable,
+
+	"INVALID_ARGUMENT":    http.StatusBadRequest,
+	"FAILED_PRECONDITION": http.StatusBadRequest,
+	"OUT_OF_RANGE":        http.StatusBadRequest,
+	"UNAUTHENTICATED":     http.StatusUnauthorized,
+	"PERMISSION_DENIED":   http.StatusForbidden,
+	"NOT_FOUND":           http.StatusNotFound,
+	"RESOURCE_EXHAUSTED":  http.StatusTooManyRequests,
+	"INTERNAL":            http.StatusInternalServerError,
+	"UNAVAILABLE":         http.StatusServiceUnavailable,
+	"DEADLINE_EXCEEDED":   http.StatusGatewayTimeout,
 }
 
 // answerRows are the faults with an answer, in the order in which they are
@@ -72,6 +83,26 @@ var answerRows = []row{
 		fault: "F16", statuses: []int{http.StatusPaymentRequired},
 		class: QuotaExceeded, blame: Credential, hold: holdMoney,
 		why: "no balance; with a Retry-After it is temporary",
+	},
+	{
+		fault: "F40", when: func(f *facts) bool { return f.gaveUp },
+		class: EmptyAnswer, blame: Entry, strike: true,
+		why: "a Gemini model broke off its answer for a reason that is not the prompt's",
+	},
+	{
+		fault: "F13", statuses: []int{http.StatusBadRequest}, words: []string{"API_KEY_INVALID", "API_KEY_EXPIRED"},
+		class: Unauthorized, blame: Credential, hold: holdKey,
+		why: "Gemini calls a bad key a bad request; nothing but a detail tells them apart",
+	},
+	{
+		fault: "F13", statuses: []int{http.StatusBadRequest}, phrases: []string{"api key not valid", "api key expired"},
+		class: Unauthorized, blame: Credential, hold: holdKey,
+		why: "the same where a gateway left the details out",
+	},
+	{
+		fault: "F14", statuses: []int{http.StatusBadRequest}, phrases: []string{"location is not supported", "not available in your country"},
+		class: PermissionDenied, blame: Host, hold: holdKey,
+		why: "Gemini does not serve the place that our address belongs to, whatever key is used",
 	},
 	{
 		fault: "F12", words: []string{"organization_on_hold", "cmek_key_disabled", "cmek_key_network_blocked", "claude_code_key_creator_not_member"},
@@ -129,7 +160,7 @@ var answerRows = []row{
 		fault: "F03", statuses: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 		phrases: []string{
 			"prompt is too long", "maximum context length", "exceeds the context window", "exceed context limit",
-			"input is too long for requested model", "input tokens exceeded", "too many input tokens",
+			"input is too long for requested model", "input tokens exceeded", "too many input tokens", "exceeds the maximum number of tokens allowed",
 		},
 		class: ContextTooLong, blame: Caller, action: Return,
 		why: "the same where it has no code of its own",
@@ -204,6 +235,11 @@ var answerRows = []row{
 		why: "the body is over the provider's limit",
 	},
 	{
+		fault: "F05", statuses: []int{http.StatusBadRequest}, phrases: []string{"request payload size exceeds the limit"},
+		class: RequestTooLarge, blame: Caller, action: Return,
+		why: "Gemini's limit of a body wears the status of a bad request",
+	},
+	{
 		fault: "F10", statuses: []int{http.StatusConflict}, phrases: []string{"lock", "timeout"},
 		class: Conflict, blame: Entry, retry: true,
 		why: "the provider's own lock, gone in a moment",
@@ -222,6 +258,16 @@ var answerRows = []row{
 		fault: "F21", statuses: []int{http.StatusTooManyRequests}, phrases: []string{"per day", "daily", "per month", "monthly"},
 		class: QuotaExceeded, blame: Entry, hold: holdQuota,
 		why: "a model's budget of the day or the month, which does not come back in a minute",
+	},
+	{
+		fault: "F21", statuses: []int{http.StatusTooManyRequests}, when: (*facts).overLongQuota,
+		class: QuotaExceeded, blame: Entry, hold: holdQuota,
+		why: "the same at Gemini, whose message does not say which of its quotas it is; the hint is often a minute's",
+	},
+	{
+		fault: "F21", statuses: []int{http.StatusTooManyRequests}, phrases: []string{"e.g. check quota"}, when: func(f *facts) bool { return f.hint == 0 },
+		class: QuotaExceeded, blame: Entry, hold: holdQuota,
+		why: "the same without a word about which quota, or when it is back",
 	},
 	{
 		fault: "F22", statuses: []int{http.StatusTooManyRequests}, phrases: []string{"your account's rate limit", "number of concurrent connections"},

@@ -152,6 +152,9 @@ func (b *streamBody) take(ev Event) {
 		b.contented = b.contented || b.trans != nil || b.app.Dialect() == OpenAIResponses
 	case Failed:
 		b.failed, b.failure = true, bytes.Clone(ev.Data)
+		if len(b.failure) == 0 { // an error outside of any event
+			b.failure = bytes.Clone(ev.Raw)
+		}
 		b.found = b.attempt.format.Progress(ev).Kind != Failed
 	case Malformed:
 		if b.malformed++; !b.contented {

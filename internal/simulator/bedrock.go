@@ -200,7 +200,7 @@ type awsMessage struct {
 	Message string `json:"message"`
 }
 
-// withBedrock adds Bedrock to the catalogue: most of what any provider does, and what it alone does.
+// withBedrock adds Bedrock to what any provider does, as far as it does it.
 func withBedrock(scenarios []Scenario) []Scenario {
 	for i, s := range scenarios {
 		f, ok := s.faults[OpenAI]
@@ -211,8 +211,13 @@ func withBedrock(scenarios []Scenario) []Scenario {
 		s.faults[Bedrock] = f
 		scenarios[i].Kinds = append(slices.Clone(s.Kinds), Bedrock)
 	}
+	return scenarios
+}
+
+// bedrockScenarios are what Bedrock alone does.
+func bedrockScenarios() []Scenario {
 	say := func(status int, kind, message string) Fault { return saying(status, kind, "", message) }
-	return append(scenarios,
+	return []Scenario{
 		only(Bedrock, "expired-token", "403 ExpiredTokenException: temporary keys are over",
 			say(403, "ExpiredTokenException", "The security token included in the request is expired")),
 		only(Bedrock, "tokens-per-day", "429 ThrottlingException about a whole day",
@@ -225,5 +230,5 @@ func withBedrock(scenarios []Scenario) []Scenario {
 		only(Bedrock, "throttled-in-stream", "a throttlingException after 3 content events", Fault{Effect: ErrorEvent, Status: 429, After: 3}),
 		only(Bedrock, "model-error-in-stream", "a modelStreamErrorException before any content", Fault{Effect: ErrorEvent, Status: 424}),
 		only(Bedrock, "bad-checksum", "a frame with a wrong checksum after 3 content events", Fault{Effect: BadChecksum, After: 3}),
-	)
+	}
 }

@@ -30,19 +30,22 @@ func TestTheCatalogueAnswersInTheDialectOfTheProvider(t *testing.T) {
 			sim := newSimulator(t, Options{})
 			sim.Provider(string(kind)).Fail(f)
 			path, body, idHeader := "/v1/chat/completions", chatHello, "X-Request-Id"
-			if kind == Anthropic {
+			switch kind {
+			case Anthropic:
 				path, body, idHeader = "/v1/messages", messageHello, "Request-Id"
+			case Gemini:
+				path, body, idHeader = geminiPath, geminiHello, ""
 			}
 			res, got := ask(t, sim.Handler(), request("POST", path, body))
 			var e struct {
 				Type  string `json:"type"`
-				Error struct{ Type, Message string }
+				Error struct{ Type, Status, Message string }
 			}
 			if err := json.Unmarshal([]byte(got), &e); err != nil || res.StatusCode != f.Status || e.Error.Message == "" ||
-				e.Error.Type == "" || (e.Type == "error") != (kind == Anthropic) || strings.Contains(got, "{{") {
+				e.Error.Type == "" != (kind == Gemini) || e.Error.Status == "" != (kind != Gemini) || (e.Type == "error") != (kind == Anthropic) || strings.Contains(got, "{{") {
 				t.Errorf("%s at %s: %d %s", s.Name, kind, res.StatusCode, got)
 			}
-			if res.Header.Get(idHeader) == "" {
+			if idHeader != "" && res.Header.Get(idHeader) == "" {
 				t.Errorf("%s at %s: no %s", s.Name, kind, idHeader)
 			}
 		}

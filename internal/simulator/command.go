@@ -14,13 +14,14 @@ import (
 	"github.com/understudy-dev/understudy/internal/simulator/slack"
 )
 
-// Run is the command sidecar simulate: it serves an OpenAI and an Anthropic provider, and Slack if asked for, until ctx
+// Run is the command sidecar simulate: it serves an OpenAI and an Anthropic provider, and Gemini and Slack if asked for, until ctx
 // ends. It fails on a bad flag, and on an address that is not loopback or not free.
 func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	flags.SetOutput(stdout)
 	openAIAddr := flags.String("listen-openai", "127.0.0.1:9101", "loopback address of the OpenAI provider")
 	anthropicAddr := flags.String("listen-anthropic", "127.0.0.1:9102", "loopback address of the Anthropic provider")
+	geminiAddr := flags.String("listen-gemini", "", "loopback address of the Gemini provider; none if empty")
 	slackAddr := flags.String("slack-listen", "", "loopback address of the Slack stand-in; none if empty")
 	delay := flags.Duration("token-delay", 30*time.Millisecond, "pause between the tokens of an answer")
 	list := flags.Bool("list", false, "print the faults that can be set, and exit")
@@ -36,11 +37,12 @@ func Run(ctx context.Context, args []string, stdout io.Writer) error {
 	if *list {
 		return printCatalogue(stdout)
 	}
-	return simulate(ctx, stdout, *delay, [3]string{*openAIAddr, *anthropicAddr, *slackAddr})
+	return simulate(ctx, stdout, *delay, [4]string{*openAIAddr, *anthropicAddr, *geminiAddr, *slackAddr})
 }
 
-// simulate serves OpenAI, Anthropic and Slack on these addresses until ctx ends; without an address there is no Slack.
-func simulate(ctx context.Context, stdout io.Writer, delay time.Duration, addresses [3]string) error {
+// simulate serves OpenAI, Anthropic, Gemini and Slack on these addresses until ctx ends; the last two only where they
+// have one.
+func simulate(ctx context.Context, stdout io.Writer, delay time.Duration, addresses [4]string) error {
 	sim, err := New(Options{TokenDelay: delay})
 	if err != nil {
 		return err
@@ -48,10 +50,12 @@ func simulate(ctx context.Context, stdout io.Writer, delay time.Duration, addres
 	defer sim.Close()
 	workspace := slack.New(slack.Options{})
 	defer workspace.Close()
-	handlers := [3]http.Handler{sim.Provider("openai").Handler(), sim.Provider("anthropic").Handler(), workspace.Handler()}
-	var servers []*Server
-	for i, name := range [3]string{"listen-openai", "listen-anthropic", "slack-listen"} {
-		if addresses[i] == "" && name == "slack-listen" {
+	handlers := [4]http.Handler{
+		sim.Provider("openai").Handler(), sim.Provider("anthropic").Handler(), sim.Provider("gemini").Handler(), workspace.Handler(),
+	}
+	var servers [4]*Server
+	for i, name := range [4]string{"listen-openai", "listen-anthropic", "listen-gemini", "slack-listen"} {
+		if addresses[i] == "" && i >= 2 {
 			continue
 		}
 		s, err := NewServer(handlers[i], ServerOptions{Address: addresses[i]})
@@ -62,7 +66,7 @@ func simulate(ctx context.Context, stdout io.Writer, delay time.Duration, addres
 			return fmt.Errorf("--%s: %w", name, err)
 		}
 		defer s.Stop()
-		servers = append(servers, s)
+		servers[i] = s
 	}
 	if err := announce(stdout, servers); err != nil {
 		return err
@@ -72,13 +76,16 @@ func simulate(ctx context.Context, stdout io.Writer, delay time.Duration, addres
 }
 
 // announce prints where things are and how to break them.
-func announce(w io.Writer, servers []*Server) error {
+func announce(w io.Writer, servers [4]*Server) error {
 	openAI, anthropic := servers[0].URL(), servers[1].URL()
 	var b strings.Builder
 	fmt.Fprintf(&b, "openai     %s/v1   (any key)\n", openAI)
 	fmt.Fprintf(&b, "anthropic  %s      (any key)\n", anthropic)
-	if len(servers) > 2 {
-		fmt.Fprintf(&b, "slack      %s%s\n", servers[2].URL(), slack.DefaultWebhook)
+	if s := servers[2]; s != nil {
+		fmt.Fprintf(&b, "gemini     %s      (any key)\n", s.URL())
+	}
+	if s := servers[3]; s != nil {
+		fmt.Fprintf(&b, "slack      %s%s\n", s.URL(), slack.DefaultWebhook)
 	}
 	fmt.Fprintf(&b, "\nBreak a provider, and heal it again (simulate --list shows all faults):\n\n")
 	fmt.Fprintf(&b, "  curl -s %s/-/faults -d '{\"provider\":\"anthropic\",\"fault\":\"overloaded\"}'\n", anthropic)

@@ -12,7 +12,7 @@ import (
 type apiError struct {
 	status  int
 	kind    string // error.type
-	code    string // error.code; on Anthropic error.details.error_code
+	code    string // error.code; on Anthropic error.details.error_code, on Gemini the reason of a detail
 	param   string // OpenAI only.
 	message string
 }
@@ -64,7 +64,10 @@ type anthropicCode struct {
 
 // body is the error as JSON, with the placeholders of [Fault.Body].
 func (e apiError) body(kind Kind) string {
-	if kind == Bedrock {
+	switch kind {
+	case Gemini:
+		return e.geminiBody()
+	case Bedrock:
 		return encode(awsMessage{e.message})
 	}
 	if kind == Anthropic {
@@ -103,11 +106,14 @@ func (f *Fault) errorFor(kind Kind, status int) apiError {
 	if status >= 500 {
 		fallback = apiError{kind: "server_error"}
 	}
-	if kind == Anthropic {
+	switch kind {
+	case Anthropic:
 		e = anthropicErrors[status]
 		if status >= 500 {
 			fallback.kind = "api_error"
 		}
+	case Gemini:
+		e, fallback.kind = geminiErrors[status], "UNKNOWN"
 	}
 	if kind == Bedrock {
 		e = bedrockErrorFor(status)
@@ -196,6 +202,11 @@ func (p *Provider) providerHeaders(h http.Header, x *exchange) {
 	now := time.Now().UTC()
 	if p.config.Kind == Bedrock {
 		h.Set("X-Amzn-Requestid", x.id)
+		return
+	}
+	if p.config.Kind == Gemini { // It names no request and no limits.
+		h.Set("Server", "scaffolding on HTTPServer2")
+		h.Set("Vary", "X-Origin, Referer, Origin,Accept-Encoding")
 		return
 	}
 	if p.config.Kind == Anthropic {

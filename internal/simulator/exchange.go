@@ -80,11 +80,13 @@ func (x *exchange) answer() error {
 	if tooLarge {
 		return x.sendError(tooLargeError(x.p.config.Kind))
 	}
-	if x.p.config.Kind == Bedrock {
+	switch x.p.config.Kind {
+	case Bedrock:
 		return x.bedrock()
-	}
-	if x.p.config.Kind == Anthropic {
+	case Anthropic:
 		return x.anthropic()
+	case Gemini:
+		return x.gemini()
 	}
 	return x.openAI()
 }
@@ -99,8 +101,11 @@ func (x *exchange) read() (tooLarge bool, err error) {
 	// Whether the body is valid is for the checks to say; a fault applies to invalid requests too.
 	_ = json.Unmarshal(body, &peek)
 	x.body, x.model, x.stream = body, peek.Model, peek.Stream
-	if x.p.config.Kind == Bedrock {
+	switch x.p.config.Kind {
+	case Bedrock:
 		x.bedrockTarget()
+	case Gemini:
+		x.readTarget()
 	}
 	x.p.update(func() { x.rec.Body, x.rec.Model, x.rec.Stream = body, x.model, x.stream })
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -96,7 +96,7 @@ type Fault struct {
 	// Effect is what happens. Required.
 	Effect Effect
 	// Status of [Respond] (default 500), and the status whose error an [ErrorEvent] carries (default the overload of
-	// the kind: 503 for OpenAI, 529 for Anthropic).
+	// the kind: 529 for Anthropic, else 503).
 	Status int
 	// Header is added to the answer, also to the answers of the other effects. An empty value removes the header.
 	Header map[string]string

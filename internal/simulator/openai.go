@@ -72,6 +72,8 @@ func (p *Provider) models() []string {
 		return bedrockModels
 	case p.config.Kind == Anthropic:
 		return []string{"claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5"}
+	case p.config.Kind == Gemini:
+		return []string{"gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-pro-preview", "gemini-3.5-flash"}
 	}
 	return []string{"gpt-4o", "gpt-4o-mini", "gpt-5", "text-embedding-3-small"}
 }

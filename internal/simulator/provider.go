@@ -95,8 +95,12 @@ func (p *Provider) pick(x *exchange) *Fault {
 	return nil
 }
 
-// keyOf returns the API key of a request, or "". Anthropic prefers x-api-key where both are sent.
+// keyOf returns the API key of a request, or "". Anthropic prefers x-api-key where both are sent, and Gemini
+// x-goog-api-key.
 func (p *Provider) keyOf(h http.Header) string {
+	if p.config.Kind == Gemini && h.Get("X-Goog-Api-Key") != "" {
+		return h.Get("X-Goog-Api-Key")
+	}
 	if p.config.Kind == Anthropic && h.Get("X-Api-Key") != "" {
 		return h.Get("X-Api-Key")
 	}
@@ -129,8 +133,11 @@ func (p *Provider) knows(model string) bool {
 	if len(p.config.Models) > 0 {
 		return slices.Contains(p.config.Models, model)
 	}
-	if p.config.Kind == Bedrock {
+	switch p.config.Kind {
+	case Bedrock:
 		return knowsBedrock(model)
+	case Gemini:
+		return strings.HasPrefix(model, "gemini-")
 	}
 	return strings.HasPrefix(model, "claude-") == (p.config.Kind == Anthropic)
 }

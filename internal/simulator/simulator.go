@@ -1,5 +1,6 @@
 // Package simulator is a set of LLM providers on loopback that speak the wire formats of OpenAI (Chat Completions,
-// Responses, Embeddings, Models) and Anthropic (Messages, count_tokens, Models), and that fail on command.
+// Responses, Embeddings, Models), Anthropic (Messages, count_tokens, Models) and Gemini (generateContent,
+// streamGenerateContent, countTokens, models), and that fail on command.
 //
 // A request goes through one path: [Simulator.Handler] finds the provider, the provider records the request, picks the
 // active [Fault] (if one matches), checks the request by the provider's published rules, builds the whole answer (one
@@ -28,6 +29,7 @@ type Kind string
 const (
 	OpenAI    Kind = "openai"
 	Anthropic Kind = "anthropic"
+	Gemini    Kind = "gemini"
 )
 
 // errClosed is the cause of a request's context when the simulator itself ends it, so that it is not taken for a
@@ -45,7 +47,8 @@ type ProviderConfig struct {
 	// non-empty key is valid and known as key-1.
 	Keys []string
 	// Models are the names that the provider knows; others get a 404. Empty: every name but those of the other
-	// kind's family (an OpenAI provider knows no claude-..., an Anthropic one only claude-...).
+	// kind's family (an OpenAI provider knows no claude-..., an Anthropic one only claude-..., a Gemini one only
+	// gemini-...).
 	Models []string
 	// ReasoningContent makes Chat answers show their thinking as reasoning_content, as many OpenAI-compatible servers
 	// do and OpenAI itself does not.
@@ -54,7 +57,7 @@ type ProviderConfig struct {
 
 // Options configure a [Simulator]. The zero value is usable.
 type Options struct {
-	// Providers to simulate. Empty: one of each kind, named "openai" and "anthropic", taking any key.
+	// Providers to simulate. Empty: one of each kind, named "openai", "anthropic" and "gemini", taking any key.
 	Providers []ProviderConfig
 	// TokenDelay is the pause before each content event of a stream; a unary answer takes as long as its stream
 	// would. Default none.
@@ -76,7 +79,7 @@ type Simulator struct {
 // New returns a simulator of the given providers. It fails on a missing or doubled name and on an unknown kind.
 func New(opts Options) (*Simulator, error) {
 	if len(opts.Providers) == 0 {
-		opts.Providers = []ProviderConfig{{Name: "openai", Kind: OpenAI}, {Name: "anthropic", Kind: Anthropic}}
+		opts.Providers = []ProviderConfig{{Name: "openai", Kind: OpenAI}, {Name: "anthropic", Kind: Anthropic}, {Name: "gemini", Kind: Gemini}}
 	}
 	if opts.KeepAlive <= 0 {
 		opts.KeepAlive = time.Second
@@ -88,10 +91,10 @@ func New(opts Options) (*Simulator, error) {
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for _, c := range opts.Providers {
 		switch {
-		case c.Name == "" || c.Name == "-" || c.Name == "v1" || strings.Contains(c.Name, "/"):
-			return nil, fmt.Errorf("provider name %q: use one path segment other than %q and %q", c.Name, "-", "v1")
-		case c.Kind != OpenAI && c.Kind != Anthropic && c.Kind != Bedrock:
-			return nil, fmt.Errorf("provider %s: kind %q is unknown, use %q, %q or %q", c.Name, c.Kind, OpenAI, Anthropic, Bedrock)
+		case c.Name == "" || c.Name == "-" || c.Name == "v1" || c.Name == "v1beta" || strings.Contains(c.Name, "/"):
+			return nil, fmt.Errorf("provider name %q: use one path segment other than %q, %q and %q", c.Name, "-", "v1", "v1beta")
+		case !slices.Contains([]Kind{OpenAI, Anthropic, Gemini, Bedrock}, c.Kind):
+			return nil, fmt.Errorf("provider %s: kind %q is unknown, use %q, %q, %q or %q", c.Name, c.Kind, OpenAI, Anthropic, Gemini, Bedrock)
 		case s.Provider(c.Name) != nil:
 			return nil, fmt.Errorf("provider %s is named twice, give each its own name", c.Name)
 		}
@@ -120,7 +123,8 @@ func (s *Simulator) Close() { s.cancel(errClosed) }
 
 // Handler serves all providers and the admin paths under /-/. /NAME/v1/... goes to the provider of that name. A plain
 // /v1/... goes to the first provider of the kind that the request speaks: Anthropic for paths under /v1/messages and
-// requests with an anthropic-version header, else OpenAI.
+// requests with an anthropic-version header, Gemini for paths under /v1beta/ and Vertex AI's under /v1/projects/, else
+// OpenAI.
 func (s *Simulator) Handler() http.Handler {
 	return s.withAdmin(func(w http.ResponseWriter, r *http.Request) {
 		p, path := s.route(r)
@@ -153,6 +157,9 @@ func (s *Simulator) route(r *http.Request) (*Provider, string) {
 	kind := OpenAI
 	if r.Header.Get("Anthropic-Version") != "" || strings.HasPrefix(r.URL.Path, "/v1/messages") {
 		kind = Anthropic
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1beta/") || strings.HasPrefix(r.URL.Path, vertexPrefix) {
+		kind = Gemini
 	}
 	for _, p := range s.providers {
 		if p.config.Kind == kind {

@@ -33,6 +33,10 @@ func request(method, path, body string) *http.Request {
 		r.Header.Set("Anthropic-Version", "2023-06-01")
 		return r
 	}
+	if strings.HasPrefix(path, "/v1beta/") {
+		r.Header.Set("X-Goog-Api-Key", "AIza-test")
+		return r
+	}
 	r.Header.Set("Authorization", "Bearer sk-test")
 	return r
 }

@@ -1,7 +1,7 @@
 // Package dialect knows the wire formats that apps and providers speak.
 //
 // Each format is one sub-package (chat, messages, responses, embeddings,
-// converse). Its Format tells the walk what an event, an answer and an error
+// converse, gemini). Its Format tells the walk what an event, an answer and an error
 // look like; that is all a request needs whose entry speaks the app's own
 // dialect. A request that must change dialect goes through the neutral form, so
 // that N formats need N decoders and N encoders:
@@ -20,6 +20,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/converse"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/embeddings"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
 )
@@ -48,9 +49,12 @@ func New() failover.Dialects {
 			failover.BedrockConverse: {
 				encodeRequest: converse.EncodeRequest, decodeAnswer: converse.DecodeAnswer, decodeStream: converse.NewStreamDecoder,
 			},
+			failover.Gemini: {
+				encodeRequest: gemini.EncodeRequest, decodeAnswer: gemini.DecodeAnswer, decodeStream: gemini.NewStreamDecoder,
+			},
 		},
 	}
-	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}, converse.Format{}} {
+	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}, gemini.Format{}, converse.Format{}} {
 		r.formats[f.Dialect()] = f
 	}
 	return r

@@ -38,7 +38,8 @@ type expectation struct {
 	Dropped, Approximated []string
 	// Members of the output, by path ("choices.0.finish_reason").
 	Members map[string]json.RawMessage
-	Absent  []string // members that the output must not have
+	// Absent are paths of members that the output must not have.
+	Absent []string
 
 	// Streams: what the app makes of the output.
 	Cut    bool // Finish reports truncation
@@ -62,6 +63,8 @@ var directions = map[string]direction{
 	"chat-to-messages": {failover.OpenAIChat, failover.AnthropicMessages},
 	"messages-to-chat": {failover.AnthropicMessages, failover.OpenAIChat},
 
+	"chat-to-gemini":       {failover.OpenAIChat, failover.Gemini},
+	"messages-to-gemini":   {failover.AnthropicMessages, failover.Gemini},
 	"chat-to-converse":     {failover.OpenAIChat, failover.BedrockConverse},
 	"messages-to-converse": {failover.AnthropicMessages, failover.BedrockConverse},
 }
@@ -120,17 +123,16 @@ func goldenJSON(t *testing.T, dir string, got []byte) {
 	golden(t, dir, "output.json", indented.Bytes())
 }
 
-func checkMembers(t *testing.T, body []byte, e expectation) {
+func checkMembers(t *testing.T, body []byte, want expectation) {
 	t.Helper()
-	for _, path := range e.Absent {
-		if got := at(body, path); got != nil {
-			t.Errorf("%s = %s, want none", path, got)
+	for path, value := range want.Members {
+		if got := string(neutral.Compact(at(body, path))); got != string(neutral.Compact(value)) {
+			t.Errorf("%s = %s, want %s", path, got, value)
 		}
 	}
-	for path, want := range e.Members {
-		v := at(body, path)
-		if got := string(neutral.Compact(v)); got != string(neutral.Compact(want)) {
-			t.Errorf("%s = %s, want %s", path, got, want)
+	for _, path := range want.Absent {
+		if got := at(body, path); got != nil {
+			t.Errorf("%s = %s, want none", path, got)
 		}
 	}
 }
@@ -185,7 +187,7 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 			t.Errorf("degraded (-want +got):\n%s", diff)
 		}
 		checkMembers(t, tr.Body(), want)
-		if problem := forbidden(d.entry, tr.Body()); problem != "" {
+		if problem := forbidden(d.entry, want.Model, tr.Body()); problem != "" {
 			t.Errorf("the provider would refuse the body: %s", problem)
 		}
 		goldenJSON(t, dir, tr.Body())

@@ -14,6 +14,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/converse"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 )
@@ -112,6 +113,7 @@ type side struct {
 var sides = map[failover.Dialect]side{
 	failover.OpenAIChat:        {"chatcmpl-", func() neutral.StreamEncoder { return chat.NewStreamEncoder("m", true) }, chat.NewStreamDecoder},
 	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
+	failover.Gemini:            {"", func() neutral.StreamEncoder { return &geminiWriter{} }, gemini.NewStreamDecoder},
 	failover.BedrockConverse:   {"", func() neutral.StreamEncoder { return &converseEncoder{} }, converse.NewStreamDecoder},
 }
 
@@ -164,7 +166,10 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 				stream, _ = encoder.Encode(stream, ev)
 			}
 			got := s.recut(t, side.decoder(), stream)
-			if d == failover.BedrockConverse {
+			switch d {
+			case failover.Gemini:
+				want.usage.CacheWrite = 0 // it counts no writes
+			case failover.BedrockConverse:
 				want.usage.Reasoning = 0 // is not counted there
 			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(assembled{})); diff != "" {
@@ -175,15 +180,18 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 }
 
 // terminal returns where the data of the event ends without which a stream
-// counts as cut: the one with the finish reason for Chat and Converse, and the
-// terminal event for Messages.
+// counts as cut: the one with the finish reason for Chat, Gemini and Converse,
+// and the terminal event for Messages.
 func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	t.Helper()
 	at := -1
 	words := []string{`"finish_reason":"stop"`, `"finish_reason":"length"`, `"finish_reason":"tool_calls"`, `"finish_reason":"content_filter"`}
+	end := "\n\n"
 	switch d {
 	case failover.AnthropicMessages:
 		words = []string{"event: message_stop"}
+	case failover.Gemini:
+		words, end = []string{`"finishReason"`}, "\r\n\r\n"
 	case failover.BedrockConverse:
 		words = []string{"event: messageStop"}
 	}
@@ -193,7 +201,7 @@ func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	if at < 0 {
 		t.Fatalf("no end in %s", stream)
 	}
-	return at + strings.Index(stream[at:], "\n\n")
+	return at + strings.Index(stream[at:], end)
 }
 
 func TestNoTruncatedStreamLooksComplete(t *testing.T) {
@@ -259,14 +267,14 @@ func TestNoBodyIsSentThatTheProviderForbids(t *testing.T) {
 			continue
 		}
 		sent++
-		if problem := forbidden(failover.AnthropicMessages, tr.Body()); problem != "" {
+		if problem := forbidden(failover.AnthropicMessages, "m", tr.Body()); problem != "" {
 			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, body, tr.Body())
 		}
 		back, err := dialect.New().Translate(failover.AnthropicMessages, failover.OpenAIChat, tr.Body(), failover.TranslateOptions{Model: "m"})
 		if err != nil {
 			t.Fatalf("seed %d: it does not translate back: %v\n%s", seed, err, tr.Body())
 		}
-		if problem := forbidden(failover.OpenAIChat, back.Body()); problem != "" {
+		if problem := forbidden(failover.OpenAIChat, "m", back.Body()); problem != "" {
 			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, tr.Body(), back.Body())
 		}
 		other, err := dialect.New().Translate(failover.OpenAIChat, failover.BedrockConverse, body, failover.TranslateOptions{Model: "m"})
@@ -274,7 +282,7 @@ func TestNoBodyIsSentThatTheProviderForbids(t *testing.T) {
 			continue
 		}
 		carried++
-		if problem := forbidden(failover.BedrockConverse, other.Body()); problem != "" {
+		if problem := forbidden(failover.BedrockConverse, "m", other.Body()); problem != "" {
 			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, body, other.Body())
 		}
 	}

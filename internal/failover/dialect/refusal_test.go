@@ -45,8 +45,10 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 		"messages-to-converse": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
 			`},{"name":"g","input_schema":` + raw + `}]}`,
 	}
+	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {
-		tr, err := dialect.New().Translate(d.app, d.entry, []byte(request[name]), failover.TranslateOptions{Model: "m"})
+		model := map[failover.Dialect]string{failover.Gemini: "gemini-3-pro"}[d.entry]
+		tr, err := dialect.New().Translate(d.app, d.entry, []byte(request[name]), failover.TranslateOptions{Model: model})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,10 +11,12 @@ import (
 
 // forbidden tells why the provider of a dialect would refuse a body, by its
 // published rules; "" where it would not.
-func forbidden(d failover.Dialect, body []byte) string {
+func forbidden(d failover.Dialect, model string, body []byte) string {
 	switch d {
 	case failover.OpenAIChat:
 		return forbiddenInChat(body)
+	case failover.Gemini:
+		return forbiddenInGemini(model, body)
 	case failover.BedrockConverse:
 		return forbiddenInConverse(body)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
 )
@@ -63,17 +64,35 @@ func writeMessage(w *wire.Writer, a *neutral.Answer) {
 		w.Key("tool_calls").Open('[')
 		for i, c := range calls {
 			arguments, _ := c.Object()
-			writeCall(w, callID(c.ID, a.ID, i), c.Name, string(neutral.Compact(arguments)))
+			c.ID, c.Arguments = callID(c.ID, a.ID, i), string(neutral.Compact(arguments))
+			writeCall(w, c)
 		}
 		w.Close(']')
 	}
 	w.Close('}')
 }
 
-func writeCall(w *wire.Writer, id, name, arguments string) {
-	w.Open('{').Key("id").Text(id).Key("type").Text("function")
-	w.Key("function").Open('{').Key("name").Text(name).Key("arguments").Text(arguments).Close('}')
+func writeCall(w *wire.Writer, c neutral.Call) {
+	w.Open('{').Key("id").Text(c.ID).Key("type").Text("function")
+	w.Key("function").Open('{').Key("name").Text(c.Name).Key("arguments").Text(c.Arguments).Close('}')
+	writeSignature(w, c.Signature)
 	w.Close('}')
+}
+
+// writeSignature writes a Gemini model's signature where Google's own Chat
+// endpoint does. Apps that keep unknown members send it back.
+func writeSignature(w *wire.Writer, signature string) {
+	if signature == "" {
+		return
+	}
+	w.Key("extra_content").Open('{').Key("google").Open('{')
+	w.Key("thought_signature").Text(signature)
+	w.Close('}').Close('}')
+}
+
+// signatureOf reads what writeSignature wrote.
+func signatureOf(call failover.RawJSON) string {
+	return call.Member("extra_content").Member("google").Member("thought_signature").Text()
 }
 
 func callID(id, answerID string, ordinal int) string {

@@ -107,7 +107,9 @@ func (d *requestDecoder) assistant(m rawMessage, blocks []neutral.Block) {
 			d.refuse(field+".type", "only function calls can be translated")
 			return false
 		}
-		blocks = append(blocks, callBlock(field, call.Member("id").Text(), call.Member("function")))
+		b := callBlock(field, call.Member("id").Text(), call.Member("function"))
+		b.Call.Signature = signatureOf(call)
+		blocks = append(blocks, b)
 		return true
 	})
 	if m.functionCall.IsObject() {

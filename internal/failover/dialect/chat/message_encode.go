@@ -158,7 +158,7 @@ func (e *requestEncoder) assistant(t neutral.Turn) {
 		for _, b := range calls {
 			e.name(b.Field+".name", b.Call.Name)
 			arguments, _ := b.Call.Object()
-			writeCall(&e.w, b.Call.ID, b.Call.Name, string(neutral.Compact(arguments)))
+			writeCall(&e.w, neutral.Call{ID: b.Call.ID, Name: b.Call.Name, Arguments: string(neutral.Compact(arguments))})
 		}
 		e.w.Close(']')
 	}

@@ -121,6 +121,7 @@ func (e *streamEncoder) callStart(dst []byte, ev neutral.Event) []byte {
 		w.Key("id").Text(callID(ev.ID, e.sourceID, ev.Call))
 		w.Key("type").Text("function")
 		w.Key("function").Open('{').Key("name").Text(ev.Name).Key("arguments").Text("").Close('}')
+		writeSignature(w, ev.Signature)
 		w.Close('}').Close(']')
 	})
 }

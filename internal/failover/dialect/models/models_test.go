@@ -62,3 +62,27 @@ func TestWhatModelsAccept(t *testing.T) {
 		}
 	}
 }
+
+func TestGeminiModelsDiffer(t *testing.T) {
+	type facts struct{ sampling, penalties, together, signed, ids, minimal, medium bool }
+	for name, want := range map[string]facts{
+		"gemini-2.0-flash":               {true, true, false, false, false, false, false},
+		"gemini-2.5-pro":                 {true, false, false, false, false, false, false},
+		"models/gemini-3-pro-preview":    {true, false, true, true, false, false, false},
+		"gemini-3-flash-preview":         {true, false, true, true, false, true, true},
+		"gemini-3.1-pro-preview":         {true, false, true, true, false, false, true},
+		"google/gemini-3.1-flash-lite":   {true, false, true, true, false, true, true},
+		"gemini-3.5-flash":               {false, false, true, true, true, true, true},
+		"gemini-3.8-flash":               {false, false, true, true, true, false, true},
+		"gemini-4-argon":                 {false, false, true, true, true, false, false},
+		"projects/p/endpoints/123456789": {true, false, false, false, false, false, false},
+	} {
+		c := Of(name)
+		if got := (facts{c.Sampling, c.Penalties, c.SchemaWithTools, c.Signatures, c.CallIDs, c.MinimalLevel, c.MediumLevel}); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	if off := Of("gemini-2.5-pro").ThinkingOff; off {
+		t.Error("gemini-2.5-pro always thinks")
+	}
+}

@@ -16,6 +16,15 @@ var (
 	effort = neutral.Caps{Reasoning: neutral.ReasoningEffort, Schema: true, SystemTurns: true, Stop: true, MaxTokens: 128_000}
 	// free are models without known peculiarities.
 	free = neutral.Caps{Schema: true, Sampling: true, ForcedTools: true, SystemTurns: true, Stop: true}
+	// gemini2 are the Gemini models of the second generation, which think by
+	// a budget, and gemini3 those after them, which do by a level.
+	gemini2 = neutral.Caps{
+		Reasoning: neutral.ReasoningBudget, ThinkingOff: true, Schema: true, Sampling: true, ForcedTools: true, Prefill: true, Stop: true, MaxTokens: 65_536,
+	}
+	gemini3 = neutral.Caps{
+		Reasoning: neutral.ReasoningEffort, Schema: true, ForcedTools: true, Prefill: true, Stop: true, MaxTokens: 65_536,
+		SchemaWithTools: true, Signatures: true,
+	}
 )
 
 // with returns a copy that a function has changed.
@@ -47,10 +56,20 @@ var rows = []row{
 	{"gpt-[5-9]*", neutral.Caps{Reasoning: neutral.ReasoningEffort, ThinkingOff: true, Schema: true, ForcedTools: true, SystemTurns: true}},
 	{"gpt-oss*", with(free, func(c *neutral.Caps) { c.Reasoning = neutral.ReasoningEffort })},
 
-	{"gemini-2*", with(free, func(c *neutral.Caps) {
-		c.Reasoning, c.ThinkingOff, c.SystemTurns, c.Prefill = neutral.ReasoningBudget, true, false, true
+	{"gemini-2-0*", with(gemini2, func(c *neutral.Caps) {
+		c.Reasoning, c.ThinkingOff, c.Penalties, c.MaxTokens = neutral.ReasoningNone, false, true, 8192
 	})},
-	{"gemini*", with(free, func(c *neutral.Caps) { c.Reasoning, c.SystemTurns, c.Prefill = neutral.ReasoningEffort, false, true })},
+	{"gemini-2-5-pro*", with(gemini2, func(c *neutral.Caps) { c.ThinkingOff = false })},
+	{"gemini-2*", gemini2},
+	{"gemini-3-pro*", with(gemini3, func(c *neutral.Caps) { c.Sampling = true })},
+	{"gemini-3-flash*", with(gemini3, func(c *neutral.Caps) { c.Sampling, c.MinimalLevel, c.MediumLevel = true, true, true })},
+	{"gemini-3-1-flash*", with(gemini3, func(c *neutral.Caps) { c.Sampling, c.MinimalLevel, c.MediumLevel = true, true, true })},
+	{"gemini-3-1*", with(gemini3, func(c *neutral.Caps) { c.Sampling, c.MediumLevel = true, true })},
+	// From 3.5 on, sampling parameters are deprecated, and ids of calls are
+	// insisted on.
+	{"gemini-3-5*", with(gemini3, func(c *neutral.Caps) { c.CallIDs, c.MinimalLevel, c.MediumLevel = true, true, true })},
+	{"gemini-3-[6-8]*", with(gemini3, func(c *neutral.Caps) { c.CallIDs, c.MediumLevel = true, true })},
+	{"gemini*", with(gemini3, func(c *neutral.Caps) { c.CallIDs = true })},
 
 	{"*", free},
 }

@@ -66,7 +66,7 @@ const (
 	Start     EventKind = iota // ID and Model
 	TextDelta                  // Text
 	RefusalDelta
-	CallStart  // Call, ID, Name
+	CallStart  // Call, ID, Name, Signature
 	CallDelta  // Call, Text: a fragment of the arguments, never empty
 	CallEnd    // Call
 	UsageKnown // Usage, cumulative
@@ -79,6 +79,7 @@ type Event struct {
 	ID, Model string
 	Name      string
 	Call      int // ordinal of the call in the answer, from 0
+	Signature string
 	Text      string
 	Finish    Finish
 	Usage     Usage

@@ -26,6 +26,21 @@ type Caps struct {
 	Stop bool
 	// MaxTokens is the largest answer in tokens; 0: unknown.
 	MaxTokens int64
+	// Penalties tells that frequency and presence penalties may be sent to a
+	// model that has them in its native dialect.
+	Penalties bool
+	// SchemaWithTools tells that an answer may be bound to JSON while tools are
+	// offered.
+	SchemaWithTools bool
+	// Signatures tells that the model refuses its own calls in a history that
+	// come without the signature of the thought behind them.
+	Signatures bool
+	// CallIDs tells that the model insists on the ids of calls in a history,
+	// which its older siblings do not know.
+	CallIDs bool
+	// MinimalLevel and MediumLevel are levels of reasoning that some models
+	// lack, beside low and high, which all know that are told a level.
+	MinimalLevel, MediumLevel bool
 }
 
 // ReasoningStyle is how a model is told how much to think.

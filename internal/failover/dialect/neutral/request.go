@@ -112,6 +112,9 @@ type Call struct {
 	// Arguments is the text of one JSON object, "" for none, or whatever else
 	// a model wrote.
 	Arguments string
+	// Signature proves to a Gemini model what it thought before the call;
+	// base64, empty for none. It means nothing to any other provider.
+	Signature string
 }
 
 // Result is what a tool gave back.
