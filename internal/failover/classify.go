@@ -167,13 +167,13 @@ func (f *facts) read(e RawJSON) {
 // in a header, or in the body of what a stream was ended with, and may have a
 // namespace around it.
 func (f *facts) readAWS(h http.Header, body RawJSON) {
+	f.aws = h.Get("X-Amzn-Errortype") != ""
 	for _, name := range []string{h.Get("X-Amzn-Errortype"), body.Member("__type").Text(), body.Member("type").Text()} {
 		name, _, _ = strings.Cut(name, ":")
 		name = name[strings.LastIndexByte(name, '#')+1:]
 		if !strings.HasSuffix(name, "Exception") {
 			continue
 		}
-		f.aws = true
 		f.words = slices.DeleteFunc(f.words, func(w string) bool { return strings.EqualFold(w, name) })
 		f.words = append(f.words, strings.ToUpper(name[:1])+name[1:])
 	}

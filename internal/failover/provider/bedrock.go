@@ -32,11 +32,11 @@ func bedrock(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, 
 	}
 	s := surface{
 		dialects: []failover.Dialect{failover.BedrockConverse}, quirks: failover.Quirks{MaxTokensField: "max_completion_tokens"},
-		keyless: true, target: runtimeTarget, authorize: sign.authorize, edit: runtimeEdit, receive: runtimeReceive,
+		keyless: true, noQuery: true, target: runtimeTarget, authorize: sign.authorize, edit: runtimeEdit, receive: runtimeReceive,
 	}
 	if host.mantle {
 		s.dialects = []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses}
-		s.target, s.edit, s.receive = mantleTarget, nil, nameRequest
+		s.noQuery, s.target, s.edit, s.receive = false, mantleTarget, nil, nameRequest
 	}
 	for _, d := range cfg.Dialects {
 		if host.mantle && d == failover.BedrockConverse {
@@ -47,11 +47,12 @@ func bedrock(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, 
 }
 
 // bedrockHome is the runtime of the region that the sidecar runs in.
-func bedrockHome(getenv func(string) string) string {
-	if region := regionOf(getenv); region != "" {
-		return "https://bedrock-runtime." + region + ".amazonaws.com"
+func bedrockHome(getenv func(string) string) (string, error) {
+	region := regionOf(getenv)
+	if region == "" {
+		return "", errors.New("baseURL: the region is not known; write https://bedrock-runtime.REGION.amazonaws.com, or give AWS_REGION to the sidecar")
 	}
-	return ""
+	return "https://bedrock-runtime." + region + ".amazonaws.com", nil
 }
 
 // regionOf is the region that the environment names.

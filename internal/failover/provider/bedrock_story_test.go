@@ -104,7 +104,7 @@ func (r *region) ask(t *testing.T, op failover.Operation, body string, header ..
 	for i := 0; i+1 < len(header); i += 2 {
 		h[header[i]] = []string{header[i+1]}
 	}
-	a := r.engine.Serve(t.Context(), &failover.Request{Operation: op, Body: failover.NewReplay([]byte(body)), Header: h, Received: time.Now()})
+	a := r.engine.Serve(t.Context(), &failover.Request{Operation: op, Body: failover.NewReplay([]byte(body)), Header: h, Query: "beta=true", Received: time.Now()})
 	defer a.Close()
 	var out strings.Builder
 	for {
@@ -183,6 +183,16 @@ func TestMessagesGoToInvokeModelAsTheyAre(t *testing.T) {
 	a, got, err := r.ask(t, failover.CountTokens, `{"model":"m","messages":[{"role":"user","content":"say one"}]}`, header...)
 	if err != nil || a.Status != 200 || got != `{"input_tokens":3}` {
 		t.Errorf("%d %s %v", a.Status, got, err)
+	}
+	// A Chat request is translated, and takes the same way.
+	a, got, err = r.ask(t, failover.ChatCompletions, chatSay+`,"stream":true}`)
+	if err != nil || a.Status != 200 || !strings.Contains(got, `"content":" two"`) || !strings.HasSuffix(got, "data: [DONE]\n\n") {
+		t.Errorf("%d %s %v", a.Status, got, err)
+	}
+	for _, q := range r.bedrock.Requests() {
+		if q.Query != "" {
+			t.Errorf("the query %q came along", q.Query)
+		}
 	}
 	// The caller's own mistake comes back in the app's dialect.
 	a, got, err = r.ask(t, failover.Messages, `{"model":"m","max_tokens":5,"messages":[{"role":"user","content":""}]}`, header...)

@@ -73,7 +73,11 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 		return nil, fmt.Errorf("type: %q is not known; write one of %s", cfg.Type, strings.Join(typeNames(), ", "))
 	}
 	if cfg.BaseURL == "" && k.home != nil {
-		cfg.BaseURL = k.home(p.opts.Getenv)
+		home, err := k.home(p.opts.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		cfg.BaseURL = home
 	}
 	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
 	if err != nil {

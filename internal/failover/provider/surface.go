@@ -16,9 +16,9 @@ type kind struct {
 	baseURL string // default; empty: the entry must name it
 	path    string // of a base URL that has none
 	query   string // the one query parameter that a base URL may have; empty: none
-	// home is a default that depends on where the sidecar runs; empty where
-	// that is not known. nil: there is none.
-	home func(getenv func(string) string) string
+	// home is a default that depends on where the sidecar runs. The error says
+	// that this is not known. nil: there is none.
+	home func(getenv func(string) string) (string, error)
 	// surface finds what the provider offers at an address. The error names
 	// the field and the fix.
 	surface func(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, error)
@@ -30,6 +30,9 @@ type surface struct {
 	dialects []failover.Dialect
 	quirks   failover.Quirks
 	keyless  bool // an entry may do without a configured key
+
+	// noQuery tells that the app's query means nothing below target's path.
+	noQuery bool
 
 	// target gives the path, percent-encoded, and the query of a call.
 	target func(base *url.URL, call failover.Call) (path, query string)
