@@ -7,8 +7,8 @@ import "k8s.io/apimachinery/pkg/runtime"
 // +kubebuilder:validation:XValidation:rule=`!(self.type in ['OpenAICompatible', 'AzureOpenAI']) || (has(self.baseURL) && self.baseURL != "")`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no address: write baseURL, such as ' + (self.type == 'AzureOpenAI' ? 'https://NAME.openai.azure.com' : 'https://llm.example.com/v1')",fieldPath=".baseURL",reason=FieldValueRequired
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || self.baseURL == "" || (isURL(self.baseURL) && url(self.baseURL).getScheme() in ['http', 'https'] && url(self.baseURL).getHostname() != "")`,messageExpression="'the address of provider ' + self.name + ' is not an http or https URL with a host: write one such as https://llm.example.com/v1'",fieldPath=".baseURL"
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || !self.baseURL.matches('[?#]|^[^/?#]*//[^/?#]*@') || (self.type == 'AzureOpenAI' && self.baseURL.matches('^[^?#@]*[?]api-version=[-a-zA-Z0-9]+$'))`,messageExpression="'the address of provider ' + self.name + ' holds a user, a query or a fragment: write only scheme, host and path, and put the key under auth'",fieldPath=".baseURL"
-// +kubebuilder:validation:XValidation:rule=`!has(self.auth) || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
-// +kubebuilder:validation:XValidation:rule=`self.type == 'OpenAICompatible' || has(self.auth)`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule=`(!has(self.auth) && self.type != 'Bedrock') || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`self.type in ['OpenAICompatible', 'Bedrock'] || has(self.auth)`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
 type Provider struct {
 	// name of the provider in metrics, headers and messages.
 	//
@@ -40,15 +40,18 @@ type Provider struct {
 	// is empty. AzureOpenAI takes https://NAME.openai.azure.com, with
 	// /openai?api-version=DATE for the dated API, and
 	// https://NAME.services.ai.azure.com/anthropic for Claude. Gemini speaks
-	// its own API, and under .../openai the one that imitates OpenAI's.
-	// Default: the public address of the type; required for OpenAICompatible
-	// and AzureOpenAI.
+	// its own API, and under .../openai the one that imitates OpenAI's. Bedrock
+	// takes a bedrock-runtime or bedrock-mantle host, whose name tells the
+	// region. Default: the public address of the type, at Bedrock of the
+	// sidecar's AWS_REGION; required for OpenAICompatible and AzureOpenAI.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	BaseURL string `json:"baseURL,omitempty"`
 
 	// auth says where the provider's key is found. Required unless the type is
-	// OpenAICompatible.
+	// OpenAICompatible or Bedrock. Bedrock takes a Bedrock API key, or AWS keys
+	// as {"accessKeyId": "", "secretAccessKey": "", "sessionToken": ""}; without
+	// auth it is asked with the sidecar's own AWS identity.
 	// +optional
 	Auth *Auth `json:"auth,omitempty"`
 
@@ -109,7 +112,7 @@ type RequestKnobs struct {
 
 // ProviderType is a kind of provider.
 //
-// +kubebuilder:validation:Enum=OpenAI;Anthropic;AzureOpenAI;Gemini;OpenAICompatible
+// +kubebuilder:validation:Enum=OpenAI;Anthropic;AzureOpenAI;Gemini;Bedrock;OpenAICompatible
 type ProviderType string
 
 // The types of providers.
@@ -118,12 +121,13 @@ const (
 	Anthropic        ProviderType = "Anthropic"
 	AzureOpenAI      ProviderType = "AzureOpenAI"
 	GeminiAPI        ProviderType = "Gemini"
+	Bedrock          ProviderType = "Bedrock"
 	OpenAICompatible ProviderType = "OpenAICompatible"
 )
 
 // Dialect is one wire format of an LLM API.
 //
-// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages;Gemini
+// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages;Gemini;BedrockConverse
 type Dialect string
 
 // The dialects.
@@ -133,6 +137,7 @@ const (
 	OpenAIEmbeddings  Dialect = "OpenAIEmbeddings"
 	AnthropicMessages Dialect = "AnthropicMessages"
 	Gemini            Dialect = "Gemini"
+	BedrockConverse   Dialect = "BedrockConverse"
 )
 
 // ModelMapping replaces one model.

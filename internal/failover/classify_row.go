@@ -49,6 +49,8 @@ var (
 	holdQuota   = hold{without: 15 * time.Minute, least: time.Second, most: time.Hour}
 	holdKey     = hold{without: 10 * time.Minute}
 	holdModel   = hold{without: time.Hour}
+	holdToken   = hold{without: time.Minute}
+	holdReady   = hold{without: 30 * time.Second, least: time.Second, most: 120 * time.Second}
 	holdPath    = hold{without: time.Minute}
 	holdBlocked = hold{without: 2 * time.Minute}
 	holdBilling = hold{without: 5 * time.Minute}
@@ -94,6 +96,6 @@ func (f *facts) mentions(phrase string) bool { return strings.Contains(f.message
 
 // namesModel reports an error about the model that was asked for.
 func (f *facts) namesModel() bool {
-	return slices.Contains(f.words, "model_not_found") || f.param == "model" ||
+	return slices.Contains(f.words, "model_not_found") || slices.Contains(f.words, "ResourceNotFoundException") || f.param == "model" ||
 		strings.HasPrefix(f.message, "model:") || f.mentions("model") && (f.mentions("does not exist") || f.mentions("not found"))
 }

@@ -66,6 +66,7 @@ func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response
 
 // request builds a call's HTTP request from nothing.
 func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Request, error) {
+	path, query := e.target(e.base, call) // of the call as it is, model included
 	header := e.header(call)
 	if e.edit != nil {
 		edited, err := e.edit(call, header)
@@ -79,12 +80,13 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 		return nil, err
 	}
 	u := *e.base
-	path, query := e.target(e.base, call)
 	if u.Path, err = url.PathUnescape(path); err != nil {
 		return nil, err
 	}
 	u.RawPath = path // used where Path would be escaped in another way
-	u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	if u.RawQuery = query; !e.noQuery {
+		u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	}
 	req := &http.Request{
 		Method: method(call.Operation), URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: body, ContentLength: call.Body.Size(), GetBody: e.again(call.Body),
@@ -98,6 +100,7 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 	}
 	if e.authorize != nil {
 		if err := e.authorize(ctx, req, call); err != nil {
+			req.Body.Close()
 			return nil, err
 		}
 	}

@@ -17,6 +17,9 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 )
@@ -44,6 +47,8 @@ type Provider struct {
 
 	buffers failover.Buffers // through which bodies go out
 
+	aws atomic.Pointer[aws.Config] // the process's own identity at AWS, once it was read
+
 	mu         sync.Mutex
 	transports map[transportKey]*http.Transport
 	secrets    map[failover.SecretRef]*secret
@@ -66,6 +71,13 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	k, ok := kinds[cfg.Type]
 	if !ok {
 		return nil, fmt.Errorf("type: %q is not known; write one of %s", cfg.Type, strings.Join(typeNames(), ", "))
+	}
+	if cfg.BaseURL == "" && k.home != nil {
+		home, err := k.home(p.opts.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		cfg.BaseURL = home
 	}
 	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
 	if err != nil {

@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -179,6 +181,9 @@ func (s *secret) name() string {
 // check accepts a value that was read.
 func (s *secret) check(value string) (failover.Credentials, error) {
 	value = strings.TrimSpace(value)
+	if compact := new(bytes.Buffer); strings.HasPrefix(value, "{") && json.Compact(compact, []byte(value)) == nil {
+		value = compact.String() // a set of keys, which people write over several lines
+	}
 	switch {
 	case value == "" && s.ref.Env != "":
 		return failover.Credentials{}, fmt.Errorf("%s: is not set; give it to the sidecar", s.name())
