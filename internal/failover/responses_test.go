@@ -116,3 +116,35 @@ func TestATranslatedResponseThatBreaksOffFailsWithItsNumberAndItems(t *testing.T
 		})
 	}
 }
+
+func TestAnEntryThatSpeaksResponsesAloneAnswersOtherApps(t *testing.T) {
+	for _, app := range apps {
+		synctest.Test(t, func(t *testing.T) {
+			chain := only(1)
+			chain.Providers[0].Dialects = []failover.Dialect{failover.OpenAIResponses}
+			w := newWorld(t, chain)
+			defer w.close()
+			g := w.call(t.Context(), app.op, app.body("say hello there"))
+			if g.status != 200 || g.err != nil || !strings.Contains(g.body, app.end) || !strings.Contains(g.body, "hello") {
+				t.Fatalf("%s reads %d, %v: %s", app.name, g.status, g.err, g.body)
+			}
+			if path := w.openai.Requests()[0].Path; path != "/v1/responses" {
+				t.Errorf("%s was asked at %s", app.name, path)
+			}
+		})
+	}
+}
+
+func TestARefusalNamesWhatTheEntrysPreferredDialectCannotCarry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chain := only(1)
+		chain.Providers[0].Model = "gpt-5"
+		w := newWorld(t, chain)
+		defer w.close()
+		body := strings.Replace(message("hi", false), `{"model"`, `{"stop_sequences":["x"],"model"`, 1)
+		g := w.call(t.Context(), failover.Messages, body)
+		if g.status != 400 || !strings.Contains(g.body, "stop_sequences: this model takes no stop sequences") {
+			t.Errorf("the app reads %d: %s", g.status, g.body)
+		}
+	})
+}

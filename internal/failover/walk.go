@@ -235,8 +235,12 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 			p.op, p.translation, p.body = op, t, NewReplay(e.knobs(t.Body()))
 			return p, true
 		}
-		if failed, ok = errors.AsType[*IneligibleError](err); !ok {
-			failed = &IneligibleError{Field: "body", Reason: err.Error()}
+		no, ok := errors.AsType[*IneligibleError](err)
+		if !ok {
+			no = &IneligibleError{Field: "body", Reason: err.Error()}
+		}
+		if failed == nil { // the entry's preferred dialect says it best
+			failed = no
 		}
 	}
 	if failed == nil {
@@ -257,7 +261,7 @@ func (e *entry) knobs(body []byte) []byte {
 // translatable gives the operation of a dialect that answers can be translated
 // from.
 func translatable(d Dialect) (Operation, bool) {
-	for _, op := range []Operation{ChatCompletions, Messages, GenerateContent, Converse} {
+	for _, op := range []Operation{ChatCompletions, Messages, Responses, GenerateContent, Converse} {
 		if op.Dialect == d {
 			return op, true
 		}

@@ -48,7 +48,9 @@ func New() failover.Dialects {
 				decodeStream: messages.NewStreamDecoder, encodeStream: messages.NewStreamEncoder,
 			},
 			failover.OpenAIResponses: {
-				decodeRequest: responses.DecodeRequest, encodeAnswer: responses.EncodeAnswer, encodeStream: responses.NewStreamEncoder,
+				decodeRequest: responses.DecodeRequest, encodeRequest: responses.EncodeRequest,
+				decodeAnswer: responses.DecodeAnswer, encodeAnswer: responses.EncodeAnswer,
+				decodeStream: responses.NewStreamDecoder, encodeStream: responses.NewStreamEncoder,
 			},
 			failover.BedrockConverse: {
 				encodeRequest: converse.EncodeRequest, decodeAnswer: converse.DecodeAnswer, decodeStream: converse.NewStreamDecoder,

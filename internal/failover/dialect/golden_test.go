@@ -65,6 +65,8 @@ var directions = map[string]direction{
 	"messages-to-gemini":    {failover.AnthropicMessages, failover.Gemini},
 	"chat-to-converse":      {failover.OpenAIChat, failover.BedrockConverse},
 	"messages-to-converse":  {failover.AnthropicMessages, failover.BedrockConverse},
+	"chat-to-responses":     {failover.OpenAIChat, failover.OpenAIResponses},
+	"messages-to-responses": {failover.AnthropicMessages, failover.OpenAIResponses},
 	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
 	"responses-to-gemini":   {failover.OpenAIResponses, failover.Gemini},
 	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},

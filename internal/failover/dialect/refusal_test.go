@@ -11,8 +11,10 @@ import (
 
 func TestARequestWithoutAWayIsRefused(t *testing.T) {
 	for _, d := range []direction{
-		{failover.OpenAIChat, failover.OpenAIResponses}, {failover.OpenAIResponses, failover.OpenAIResponses}, {failover.OpenAIChat, failover.OpenAIEmbeddings},
-		{failover.OpenAIChat, failover.OpenAIChat}, {failover.BedrockConverse, failover.OpenAIChat},
+		{failover.OpenAIResponses, failover.OpenAIResponses},
+		{failover.OpenAIChat, failover.OpenAIEmbeddings},
+		{failover.OpenAIChat, failover.OpenAIChat},
+		{failover.BedrockConverse, failover.OpenAIChat},
 	} {
 		tr, err := dialect.New().Translate(d.app, d.entry, []byte(`{}`), failover.TranslateOptions{})
 		if _, ok := err.(*failover.IneligibleError); !ok || tr != nil {
@@ -52,6 +54,9 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 	request["responses-to-chat"] = `{"input":"x","tools":[{"type":"function","name":"f","parameters":` + raw + `}],"text":{"format":{"type":"json_schema","name":"s","schema":` + raw + `}}}`
 	request["responses-to-messages"] = `{"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":` + string(arguments) +
 		`},{"type":"function_call_output","call_id":"c","output":"y"}],"tools":[{"type":"function","name":"f","parameters":` + raw + `}]}`
+	request["chat-to-responses"] = strings.ReplaceAll(request["chat-to-messages"], `"arguments":`+string(arguments), `"arguments":"{}"`)
+	request["chat-to-responses"] = strings.TrimSuffix(request["chat-to-responses"], "}") + `,"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":` + raw + `}}}`
+	request["messages-to-responses"] = request["messages-to-chat"]
 	request["responses-to-gemini"] = request["responses-to-messages"]
 	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {

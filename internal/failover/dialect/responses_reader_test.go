@@ -2,10 +2,15 @@ package dialect_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
 )
 
 // responsesReader reads a stream of Responses as strictly as the strictest
@@ -36,7 +41,8 @@ type readPart struct{ kind, text string }
 
 func newResponsesReader() neutral.StreamDecoder { return &responsesReader{} }
 
-// Decode implements neutral.StreamDecoder. What breaks a rule is Malformed.
+// Decode implements neutral.StreamDecoder. What breaks a rule is Malformed,
+// or a panic that says which.
 func (r *responsesReader) Decode(dst []neutral.Event, ev failover.Event) ([]neutral.Event, failover.ProgressKind) {
 	data := failover.RawJSON(ev.Data)
 	kind := data.Member("type").Text()
@@ -47,8 +53,7 @@ func (r *responsesReader) Decode(dst []neutral.Event, ev failover.Event) ([]neut
 	r.next++
 	r.events = dst
 	if r.read(kind, data); r.problem != nil {
-		fmt.Println(r.problem)
-		return dst, failover.Malformed
+		panic(r.problem) // an interface without a place for it
 	}
 	return r.events, failover.Lifecycle
 }
@@ -213,4 +218,25 @@ func usageOf(v failover.RawJSON) neutral.Usage {
 	u.CacheWrite, _ = v.Member("input_tokens_details").Member("cache_write_tokens").Int()
 	u.Reasoning, _ = v.Member("output_tokens_details").Member("reasoning_tokens").Int()
 	return u
+}
+
+func TestTheDecoderOfResponsesReadsWhatAStrictClientReads(t *testing.T) {
+	for seed := range uint64(300) {
+		s := scribe{rand.New(rand.NewPCG(seed, 6))}
+		events, want := s.stream("resp_")
+		encoder := responses.NewStreamEncoder("m", true)
+		var stream []byte
+		for _, ev := range events {
+			stream, _ = encoder.Encode(stream, ev)
+		}
+		got := s.recut(t, responses.NewStreamDecoder(), stream)
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(assembled{})); diff != "" {
+			t.Fatalf("seed %d (-want +got):\n%s\n%s", seed, diff, stream)
+		}
+		for cut := range terminal(t, failover.OpenAIResponses, string(stream)) {
+			if seed < 6 && s.recut(t, responses.NewStreamDecoder(), stream[:cut]).ok {
+				t.Fatalf("seed %d: cut at %d of %d it decodes as complete", seed, cut, len(stream))
+			}
+		}
+	}
 }

@@ -15,6 +15,8 @@ func forbidden(d failover.Dialect, model string, body []byte) string {
 	switch d {
 	case failover.OpenAIChat:
 		return forbiddenInChat(body)
+	case failover.OpenAIResponses:
+		return forbiddenInResponses(body)
 	case failover.Gemini:
 		return forbiddenInGemini(model, body)
 	case failover.BedrockConverse:
@@ -198,6 +200,52 @@ func forbiddenInChat(body []byte) string {
 			}
 		default:
 			return "role " + role
+		}
+	}
+	return ""
+}
+
+// forbiddenInResponses says what OpenAI would refuse in a request.
+func forbiddenInResponses(body []byte) string {
+	v := failover.RawJSON(body)
+	if p := unknown(v, "model", "input", "max_output_tokens", "tools", "tool_choice", "parallel_tool_calls", "temperature", "top_p",
+		"reasoning", "text", "user", "safety_identifier", "service_tier", "store", "stream"); p != "" {
+		return p
+	}
+	if v.Member("tools") == nil && (v.Member("tool_choice") != nil || v.Member("parallel_tool_calls") != nil) {
+		return "tool_choice without tools"
+	}
+	if n, ok := v.Member("max_output_tokens").Int(); ok && n < 16 {
+		return "max_output_tokens below 16"
+	}
+	called := map[string]bool{}
+	for i, it := range elements(v.Member("input")) {
+		id := it.Member("call_id").Text()
+		switch it.Member("type").Text() {
+		case "message":
+			parts := map[string]string{
+				"system": "input_text", "user": "input_text input_image input_file", "assistant": "output_text refusal",
+			}[it.Member("role").Text()]
+			content := elements(it.Member("content"))
+			for _, p := range content {
+				if !strings.Contains(parts, p.Member("type").Text()) {
+					return fmt.Sprintf("item %d: part %s", i, p)
+				}
+			}
+			if parts == "" || len(content) == 0 {
+				return fmt.Sprintf("item %d: %s", i, it)
+			}
+		case "function_call":
+			if id == "" || len(id) > 64 || called[id] || !it.Member("arguments").IsString() {
+				return fmt.Sprintf("item %d: call %s", i, it)
+			}
+			called[id] = true
+		case "function_call_output":
+			if output := it.Member("output"); id == "" || len(id) > 64 || !output.IsString() && len(elements(output)) == 0 {
+				return fmt.Sprintf("item %d: output %s", i, it)
+			}
+		default:
+			return fmt.Sprintf("item %d: %s", i, it)
 		}
 	}
 	return ""

@@ -2,10 +2,10 @@ package chat
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/openai"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
 )
 
@@ -140,7 +140,7 @@ func (e *requestEncoder) tools() {
 			e.w.Key("parameters").Raw(t.Schema)
 		}
 		if t.Strict {
-			if strict(t.Schema) {
+			if openai.Strict(t.Schema) {
 				e.w.Key("strict").Bool(true)
 			} else {
 				e.notes.Drop("tools.strict")
@@ -208,7 +208,7 @@ func (e *requestEncoder) format() {
 		e.w.Key("response_format").Open('{').Key("type").Text("json_object").Close('}')
 		return
 	}
-	isStrict := f.Strict && strict(f.Schema)
+	isStrict := f.Strict && openai.Strict(f.Schema)
 	if f.Strict && !isStrict {
 		e.notes.Approximate(f.Field)
 	}
@@ -233,9 +233,7 @@ func (e *requestEncoder) user() {
 // serviceTier is OpenAI's own; elsewhere it would be an unknown member.
 func (e *requestEncoder) serviceTier() {
 	p := e.req.ServiceTier
-	word := map[string]string{
-		"auto": "auto", "standard_only": "default", "default": "default", "flex": "flex", "priority": "priority",
-	}[p.Value.Text()]
+	word := openai.ServiceTier(p.Value.Text())
 	switch {
 	case !p.Set():
 	case word == "":
@@ -243,64 +241,4 @@ func (e *requestEncoder) serviceTier() {
 	case e.target.OpenAI:
 		e.w.Key("service_tier").Text(word)
 	}
-}
-
-// strict reports whether a schema keeps the rules of OpenAI's strict mode: every
-// object lists all of its properties as required and allows no others.
-func strict(schema failover.RawJSON) bool {
-	if !schema.IsObject() || schema.Member("type").Text() != "object" {
-		return false
-	}
-	return strictBelow(schema, 1)
-}
-
-// maxDepth is how deep schemas of strict mode may lie in each other. OpenAI's own
-// limit is lower; each level is searched with all that lies below it, so a
-// hostile schema would cost minutes.
-const maxDepth = 32
-
-// looseKeywords are those that strict mode refuses wherever they stand.
-const looseKeywords = " allOf not dependentRequired dependentSchemas if then else patternProperties oneOf "
-
-func strictBelow(schema failover.RawJSON, depth int) bool {
-	if !schema.IsObject() {
-		return true
-	}
-	if depth > maxDepth {
-		return false
-	}
-	properties, required := 0, 0
-	ok, closed, isObject := true, false, false
-	_ = failover.EachMember(schema, func(name []byte, v failover.RawJSON) bool {
-		switch key := string(name); key {
-		case "type":
-			isObject = isObject || v.Text() == "object"
-		case "additionalProperties":
-			closed = string(v) == "false"
-		case "required":
-			_ = failover.EachElement(v, func(failover.RawJSON) bool { required++; return true })
-		case "properties", "$defs", "definitions":
-			_ = failover.EachMember(v, func(_ []byte, child failover.RawJSON) bool {
-				if key == "properties" {
-					properties++
-				}
-				ok = ok && strictBelow(child, depth+1)
-				return true
-			})
-		case "items":
-			ok = ok && strictBelow(v, depth+1)
-		case "anyOf":
-			_ = failover.EachElement(v, func(child failover.RawJSON) bool {
-				ok = ok && strictBelow(child, depth+1)
-				return true
-			})
-		default:
-			ok = ok && !strings.Contains(looseKeywords, " "+key+" ")
-		}
-		return true
-	})
-	if isObject || properties > 0 {
-		ok = ok && closed && required == properties
-	}
-	return ok
 }

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"encoding/base64"
+	"net/url"
 	"strings"
 
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
@@ -84,6 +85,13 @@ func (e *requestEncoder) cacheMark(b neutral.Block) {
 	e.w.Key("cache_control").Open('{').Key("type").Text("ephemeral").Close('}')
 }
 
+// namesPDF tells by an address whether a PDF lies there; Anthropic reads no
+// other documents by address.
+func namesPDF(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && strings.HasSuffix(strings.ToLower(u.Path), ".pdf")
+}
+
 func (e *requestEncoder) media(b neutral.Block) {
 	w, m := &e.w, b.Media
 	kind := "image"
@@ -92,10 +100,10 @@ func (e *requestEncoder) media(b neutral.Block) {
 	}
 	w.Open('{').Key("type").Text(kind).Key("source").Open('{')
 	switch {
-	case b.Kind == neutral.Image && strings.HasPrefix(m.URL, "http"):
+	case strings.HasPrefix(m.URL, "http") && (b.Kind == neutral.Image || namesPDF(m.URL)):
 		w.Key("type").Text("url").Key("url").Text(m.URL)
 	case m.URL != "":
-		e.refuse(b.Field, "Anthropic takes an http address or base64 data")
+		e.refuse(b.Field, "Anthropic takes an http address of a picture or a PDF, or base64 data")
 	case b.Kind == neutral.Document && m.Type == "text/plain":
 		plain, err := base64.StdEncoding.DecodeString(m.Data)
 		if err != nil {

@@ -20,6 +20,18 @@ func Mode(word string) neutral.Mode {
 	return neutral.Unset
 }
 
+// ServiceTier is OpenAI's word for a service tier in Anthropic's or OpenAI's
+// words; empty for one that OpenAI does not have.
+func ServiceTier(word string) string {
+	switch word {
+	case "standard_only":
+		return "default"
+	case "auto", "default", "flex", "priority":
+		return word
+	}
+	return ""
+}
+
 // Arguments reads arguments, which some servers send as an object instead
 // of a string.
 func Arguments(v failover.RawJSON) string {

@@ -1,7 +1,6 @@
 // Package responses is the wire format of OpenAI Responses: what its streams and
 // answers mean (Format), and the way from an app that speaks it to the neutral
-// form and back. Entries that speak it are asked by apps of the same dialect
-// only.
+// form and back.
 package responses
 
 import (

@@ -150,6 +150,9 @@ func (d *requestDecoder) part(field string, v failover.RawJSON) neutral.Block {
 	default:
 		d.refuse(field+".type", "this kind of content cannot be translated")
 	}
+	if media := b.Kind == neutral.Image || b.Kind == neutral.Document; media && b.Media.Data == "" && b.Media.URL == "" {
+		d.refuse(field, "the picture or file is given neither by value nor by address")
+	}
 	return b
 }
 
