@@ -1,8 +1,8 @@
 // Package dialect knows the wire formats that apps and providers speak.
 //
 // Each format is one sub-package (chat, messages, responses, embeddings,
-// converse, gemini). Its Format tells the walk what an event, an answer and an error
-// look like; that is all a request needs whose entry speaks the app's own
+// gemini, converse). Its Format tells the walk what an event, an answer and an
+// error look like; that is all a request needs whose entry speaks the app's own
 // dialect. A request that must change dialect goes through the neutral form, so
 // that N formats need N decoders and N encoders:
 //

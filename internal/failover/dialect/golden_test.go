@@ -70,6 +70,7 @@ var directions = map[string]direction{
 	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
 	"responses-to-gemini":   {failover.OpenAIResponses, failover.Gemini},
 	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
+	"responses-to-converse": {failover.OpenAIResponses, failover.BedrockConverse},
 }
 
 // cases runs f for every case of one kind (request, answer, stream) in a

@@ -58,6 +58,7 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 	request["chat-to-responses"] = strings.TrimSuffix(request["chat-to-responses"], "}") + `,"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":` + raw + `}}}`
 	request["messages-to-responses"] = request["messages-to-chat"]
 	request["responses-to-gemini"] = request["responses-to-messages"]
+	request["responses-to-converse"] = request["responses-to-messages"]
 	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {
 		model := map[failover.Dialect]string{failover.Gemini: "gemini-3-pro"}[d.entry]
