@@ -64,6 +64,10 @@ var errorRows = []transportRow{
 		fault: "F66", class: ServiceUnavailable, blame: Self, action: Drop,
 		why: "our own end",
 	}},
+	{is(ErrNoCredential), row{
+		fault: "F11", class: NoCredential, blame: Credential, hold: holdReady,
+		why: "whoever issues the credential gave none, which says nothing about the provider's host",
+	}},
 	{isSpent, row{
 		fault: "F66", class: EgressDown, blame: Self,
 		why: "our own machine has no file descriptor, port or memory left for a connection",
