@@ -11,44 +11,34 @@ import (
 	"github.com/understudy-dev/understudy/internal/simulator"
 )
 
-// geminiFirst is a chain whose first entry speaks Gemini only, before one that
+// geminiFirst is a chain whose first entry is Gemini's own API, before one that
 // speaks Chat.
 func geminiFirst() failover.ChainConfig {
 	chain := threeEntries()
-	openai := chain.Providers[1]
-	first := openai
-	first.Name, first.Model, first.BaseURL, first.Dialects = "gemini", "gemini-3.5-flash", "http://gemini.test.svc/v1", []failover.Dialect{failover.Gemini}
-	chain.Providers = []failover.ProviderConfig{first, openai}
+	chain.Providers = []failover.ProviderConfig{
+		{Name: "gemini", Type: failover.GeminiAPI, Model: "gemini-3.5-flash", BaseURL: "http://gemini.test.svc", Auth: failover.SecretRef{Env: "GEMINI"}},
+		chain.Providers[1],
+	}
 	return chain
 }
 
-// geminiWorld puts a simulated Gemini behind the first entry. How a Gemini
-// entry is reached is the provider package's to know, so the path is set here.
-func geminiWorld(t *testing.T, stream bool) (*world, *simulator.Provider) {
+// geminiWorld puts a simulated Gemini behind the first entry.
+func geminiWorld(t *testing.T) (*world, *simulator.Provider) {
 	t.Helper()
 	w := newWorld(t, geminiFirst())
-	sim, err := simulator.New(simulator.Options{})
+	sim, err := simulator.New(simulator.Options{Providers: []simulator.ProviderConfig{{Name: "gemini", Kind: simulator.Gemini, Keys: []string{"key-of-GEMINI"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	gemini := sim.Provider("gemini")
-	h := gemini.Handler()
-	w.serve("gemini", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		r.URL.Path, r.URL.RawQuery = "/v1beta/models/gemini-3.5-flash:generateContent", ""
-		if stream {
-			r.URL.Path, r.URL.RawQuery = "/v1beta/models/gemini-3.5-flash:streamGenerateContent", "alt=sse"
-		}
-		r.Header.Set("X-Goog-Api-Key", "any")
-		h.ServeHTTP(rw, r)
-	}))
+	w.serve("gemini", sim.Provider("gemini").Handler())
 	t.Cleanup(sim.Close)
-	return w, gemini
+	return w, sim.Provider("gemini")
 }
 
 func TestAGeminiEntryAnswersAppsOfEveryDialect(t *testing.T) {
 	for _, app := range apps {
 		synctest.Test(t, func(t *testing.T) {
-			w, _ := geminiWorld(t, strings.Contains(app.name, "stream"))
+			w, _ := geminiWorld(t)
 			defer w.close()
 			g := w.call(t.Context(), app.op, app.body("say hello there"))
 			if g.status != http.StatusOK || g.err != nil || g.provider() != "gemini" || !strings.Contains(g.body, app.end) || !strings.Contains(g.body, "hello") {
@@ -80,7 +70,7 @@ func TestFaultsOfGeminiBeforeItsContentAreInvisible(t *testing.T) {
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, gemini := geminiWorld(t, tt.stream)
+				w, gemini := geminiWorld(t)
 				defer w.close()
 				if err := gemini.FailNamed(tt.fault); err != nil {
 					t.Fatal(err)
@@ -97,7 +87,7 @@ func TestFaultsOfGeminiBeforeItsContentAreInvisible(t *testing.T) {
 func TestFaultsOfGeminiAfterItsContentEndHonestly(t *testing.T) {
 	for _, fault := range []string{"error-event-late", "cut", "cut-mid-event", "reset-mid-stream", "stall"} {
 		synctest.Test(t, func(t *testing.T) {
-			w, gemini := geminiWorld(t, true)
+			w, gemini := geminiWorld(t)
 			defer w.close()
 			if err := gemini.FailNamed(fault); err != nil {
 				t.Fatal(err)
@@ -113,7 +103,7 @@ func TestFaultsOfGeminiAfterItsContentEndHonestly(t *testing.T) {
 func TestABlockedPromptIsAnAnswer(t *testing.T) {
 	for fault, stream := range map[string]bool{"blocked-prompt": false, "blocked-prompt-stream": true} {
 		synctest.Test(t, func(t *testing.T) {
-			w, gemini := geminiWorld(t, stream)
+			w, gemini := geminiWorld(t)
 			defer w.close()
 			if err := gemini.FailNamed(fault); err != nil {
 				t.Fatal(err)
@@ -139,7 +129,7 @@ func TestAnErrorOutsideOfAnyEventIsRead(t *testing.T) {
 		{[]string{fragment, bare}, "gemini", failover.ErrAborted},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w, _ := geminiWorld(t, true)
+			w, _ := geminiWorld(t)
 			defer w.close()
 			w.serve("gemini", streaming(time.Second, 0, tt.pieces...))
 			g := w.call(t.Context(), failover.ChatCompletions, chat("say hello", true))
@@ -155,7 +145,7 @@ func TestAnErrorOutsideOfAnyEventIsRead(t *testing.T) {
 func TestAToolLoopGoesThroughGemini(t *testing.T) {
 	const tools = `"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{}}}}]`
 	synctest.Test(t, func(t *testing.T) {
-		w, gemini := geminiWorld(t, false)
+		w, gemini := geminiWorld(t)
 		defer w.close()
 		g := w.call(t.Context(), failover.ChatCompletions, `{"model":"gpt-4o","messages":[{"role":"user","content":"tool f {}\ntool f {\"k\":1}"}],`+tools+`}`)
 		var message, first, second failover.RawJSON

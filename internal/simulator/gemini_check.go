@@ -62,7 +62,7 @@ func checkGemini(o object, model string) *apiError {
 			return e
 		}
 	}
-	for _, e := range []*apiError{checkGeminiTools(o), checkGeminiConfig(o, model), checkCalls(contents, model)} {
+	for _, e := range []*apiError{checkGeminiTools(o), checkGeminiConfig(o, model), checkGeminiCalls(contents, model)} {
 		if e != nil {
 			return e
 		}
@@ -124,18 +124,18 @@ func checkGeminiPart(part object, at string) *apiError {
 			return geminiBad("Invalid value at '%s.thought_signature' (TYPE_BYTES), Base64 decoding failed for %q", at, s)
 		}
 	}
-	return checkData(part, at)
+	return checkGeminiData(part, at)
 }
 
-// geminiMediaTypes are those that go in by value.
-const geminiMediaTypes = "image/png image/jpeg image/webp image/heic image/heif application/pdf text/plain audio/wav audio/mp3 video/mp4"
+// geminiMedia are those that go in by value.
+const geminiMedia = "image/png image/jpeg image/webp image/heic image/heif application/pdf text/plain audio/wav audio/mp3 video/mp4"
 
-func checkData(part object, at string) *apiError {
+func checkGeminiData(part object, at string) *apiError {
 	if data, ok := part["inlineData"].(object); ok {
 		if _, err := base64.StdEncoding.DecodeString(str(data, "data")); err != nil || str(data, "data") == "" {
 			return geminiBad("Invalid value at '%s.inline_data.data' (TYPE_BYTES), Base64 decoding failed", at)
 		}
-		if media := str(data, "mimeType"); !slices.Contains(strings.Fields(geminiMediaTypes), media) {
+		if media := str(data, "mimeType"); !slices.Contains(strings.Fields(geminiMedia), media) {
 			return geminiBad("Unsupported MIME type: %s", media)
 		}
 	}
@@ -165,8 +165,8 @@ func functions(c object, name string) (all []object, parts []object) {
 	return all, parts
 }
 
-// checkCalls checks the order of turns, calls against results, and signatures.
-func checkCalls(contents []object, model string) *apiError {
+// checkGeminiCalls checks the order of turns, calls against results, and signatures.
+func checkGeminiCalls(contents []object, model string) *apiError {
 	current := 0
 	for i, c := range contents {
 		if results, _ := functions(c, "functionResponse"); str(c, "role") != "model" && len(results) == 0 {
@@ -191,7 +191,7 @@ func checkCalls(contents []object, model string) *apiError {
 				return geminiBad("functionResponse.id does not match functionCall.id, or its name does not, at contents[%d].", i)
 			}
 		}
-		if e := checkSignatures(parts, i > current, model); e != nil {
+		if e := checkGeminiSignatures(parts, i > current, model); e != nil {
 			return e
 		}
 		open = calls
@@ -202,9 +202,9 @@ func checkCalls(contents []object, model string) *apiError {
 	return nil
 }
 
-// checkSignatures checks the calls of one step: in the current turn the first must be signed, and signatures must be
+// checkGeminiSignatures checks the calls of one step: in the current turn the first must be signed, and signatures must be
 // this model's own or those for foreign histories.
-func checkSignatures(parts []object, current bool, model string) *apiError {
+func checkGeminiSignatures(parts []object, current bool, model string) *apiError {
 	for i, part := range parts {
 		signature := str(part, "thoughtSignature")
 		decoded, _ := base64.StdEncoding.DecodeString(signature)

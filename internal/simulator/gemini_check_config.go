@@ -43,7 +43,7 @@ func checkGeminiTools(o object) *apiError {
 			}
 		}
 	}
-	return checkCalling(o)
+	return checkGeminiCalling(o)
 }
 
 // checkOldSchema refuses what the older form does not know.
@@ -81,7 +81,7 @@ func checkJSONSchema(v any, at string) *apiError {
 	return nil
 }
 
-func checkCalling(o object) *apiError {
+func checkGeminiCalling(o object) *apiError {
 	config, ok := o["toolConfig"].(object)
 	if !ok {
 		return nil

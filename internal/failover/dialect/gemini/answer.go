@@ -80,7 +80,10 @@ func usageOf(v failover.RawJSON) neutral.Usage {
 
 // reader makes neutral blocks of the parts of one answer, over all events of
 // its stream.
-type reader struct{ ids []string }
+type reader struct {
+	ids  []string
+	text neutral.Joiner
+}
 
 // parts reads the parts of a fragment. Thoughts are left out, as those of
 // every provider; a call's signature goes with it.
@@ -97,17 +100,25 @@ func (d *reader) parts(r response) (blocks []neutral.Block, err error) {
 			if args := call.Member("args"); args.IsObject() {
 				c.Arguments = string(neutral.Compact(args))
 			}
-			blocks = append(blocks, neutral.Block{Kind: neutral.ToolCall, Call: c})
+			blocks = append(d.rest(blocks), neutral.Block{Kind: neutral.ToolCall, Call: c})
 		case part.Member("inlineData").IsObject(), part.Member("fileData").IsObject():
 			err = errNotText
 		default:
-			if text := part.Member("text").Text(); text != "" {
+			if text := d.text.Text(part.Member("text")); text != "" {
 				blocks = append(blocks, neutral.Block{Kind: neutral.Text, Text: text})
 			}
 		}
 		return err == nil
 	})
 	return blocks, err
+}
+
+// rest adds what stands for half a character at the end of a text.
+func (d *reader) rest(blocks []neutral.Block) []neutral.Block {
+	if text := d.text.Rest(); text != "" {
+		blocks = append(blocks, neutral.Block{Kind: neutral.Text, Text: text})
+	}
+	return blocks
 }
 
 // fresh makes an id differ from those of the other calls of the answer. A call
@@ -137,9 +148,11 @@ func DecodeAnswer(body []byte) (*neutral.Answer, error) {
 		return nil, errNotAnswer
 	}
 	a := &neutral.Answer{ID: r.id.Text(), Model: r.model.Text(), Usage: usageOf(r.usage)}
-	if a.Blocks, err = new(reader).parts(r); err != nil {
+	var d reader
+	if a.Blocks, err = d.parts(r); err != nil {
 		return nil, err
 	}
+	a.Blocks = d.rest(a.Blocks)
 	called := slices.ContainsFunc(a.Blocks, func(b neutral.Block) bool { return b.Kind == neutral.ToolCall })
 	a.Finish = r.finish().Settle(called, false)
 	return a, nil

@@ -111,7 +111,7 @@ func isOrdinaryTier(p neutral.Param) bool {
 // seed is a number of 32 bits here, and no promise of the same answer.
 func (e *requestEncoder) seed() {
 	p := e.req.Seed
-	n, ok := p.Value.Int()
+	n, ok := neutral.Whole(p.Value)
 	switch {
 	case !p.Set():
 	case ok && n == int64(int32(n)):

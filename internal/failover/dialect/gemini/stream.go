@@ -71,6 +71,9 @@ func (d *streamDecoder) End(dst []neutral.Event) ([]neutral.Event, bool) {
 	}
 	if !d.ended {
 		d.ended = true
+		for _, b := range d.rest(nil) {
+			dst = d.block(dst, b)
+		}
 		dst = append(dst, neutral.Event{Kind: neutral.Done, Finish: d.finish.Settle(d.calls > 0, false)})
 	}
 	return dst, true
