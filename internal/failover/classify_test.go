@@ -110,6 +110,7 @@ func TestEveryFaultWithoutAnAnswerGetsItsVerdict(t *testing.T) {
 		{errContent, `UnexpectedContent entry next strike - 0s`},
 		{errEncoding, `UnexpectedContent host next strike - 0s`},
 		{ErrEventTooLarge, `UnexpectedContent entry next strike - 0s`},
+		{fmt.Errorf("%w: %w", ErrNoCredential, dial(syscall.ECONNREFUSED)), `NoCredential credential next - - 30s`},
 		{errEmpty, `EmptyAnswer entry next strike - 0s`},
 		{errTruncated, `Truncated entry next strike - 0s`},
 		{ErrShutdown, `ServiceUnavailable self drop - - 0s`},

@@ -38,7 +38,7 @@ func TestWhereAndAsWhomATypeIsReached(t *testing.T) {
 		{"Azure's dated vectors", failover.AzureOpenAI, "/openai?api-version=2024-10-21", failover.Embeddings, false, "/openai/deployments/the%20model/embeddings?api-version=2024-10-21", "Api-Key", ""},
 		{"Azure's dated Responses", failover.AzureOpenAI, "/openai?api-version=2025-03-01-preview", failover.Responses, false, "/openai/responses?api-version=2025-03-01-preview", "Api-Key", ""},
 		{"a deployment", failover.AzureOpenAI, "/openai/deployments/d?api-version=2024-10-21", failover.ChatCompletions, false, "/openai/deployments/d/chat/completions?api-version=2024-10-21", "Api-Key", ""},
-		{"Claude at Foundry", failover.AzureOpenAI, "/anthropic", failover.Messages, false, "/anthropic/v1/messages", "X-Api-Key", ""},
+		{"Claude at Foundry", failover.AzureOpenAI, "/anthropic", failover.Messages, false, "/anthropic/v1/messages", "Api-Key", ""},
 		{"Gemini", failover.GeminiAPI, "", generate, false, "/v1beta/models/the%20model:generateContent", "X-Goog-Api-Key", ""},
 		{"Gemini, streamed", failover.GeminiAPI, "/v1beta", generate, true, "/v1beta/models/the%20model:streamGenerateContent?alt=sse", "X-Goog-Api-Key", ""},
 		{"Gemini as OpenAI", failover.GeminiAPI, "/v1beta/openai", failover.ChatCompletions, true, "/v1beta/openai/chat/completions", "Authorization", "Bearer "},
