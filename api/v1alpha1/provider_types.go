@@ -7,7 +7,7 @@ import "k8s.io/apimachinery/pkg/runtime"
 // +kubebuilder:validation:XValidation:rule=`!(self.type in ['OpenAICompatible', 'AzureOpenAI']) || (has(self.baseURL) && self.baseURL != "")`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no address: write baseURL, such as ' + (self.type == 'AzureOpenAI' ? 'https://NAME.openai.azure.com' : 'https://llm.example.com/v1')",fieldPath=".baseURL",reason=FieldValueRequired
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || self.baseURL == "" || (isURL(self.baseURL) && url(self.baseURL).getScheme() in ['http', 'https'] && url(self.baseURL).getHostname() != "")`,messageExpression="'the address of provider ' + self.name + ' is not an http or https URL with a host: write one such as https://llm.example.com/v1'",fieldPath=".baseURL"
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || !self.baseURL.matches('[?#]|^[^/?#]*//[^/?#]*@') || (self.type == 'AzureOpenAI' && self.baseURL.matches('^[^?#@]*[?]api-version=[-a-zA-Z0-9]+$'))`,messageExpression="'the address of provider ' + self.name + ' holds a user, a query or a fragment: write only scheme, host and path, and put the key under auth'",fieldPath=".baseURL"
-// +kubebuilder:validation:XValidation:rule=`!has(self.auth) || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`(!has(self.auth) && !(self.type in ['Bedrock', 'Gemini'])) || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
 // +kubebuilder:validation:XValidation:rule=`self.type in ['OpenAICompatible', 'Bedrock'] || has(self.auth) || (self.type == 'Gemini' && has(self.baseURL) && self.baseURL.matches('/projects/[^/]+/locations/[^/]+'))`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
 // +kubebuilder:validation:XValidation:rule=`!has(self.tls) || (has(self.baseURL) && self.baseURL.matches('(?i)^https:'))`,messageExpression="'provider ' + self.name + ' has tls but no https address of its own: write an https:// address into baseURL, or leave tls out'",fieldPath=".tls"
 // +kubebuilder:validation:XValidation:rule=`!has(self.dialects) || self.dialects.all(d, (d != 'Gemini' || self.type == 'Gemini') && (d != 'BedrockConverse' || self.type == 'Bedrock'))`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' cannot speak all of its dialects: write Gemini for type Gemini and BedrockConverse for type Bedrock alone'",fieldPath=".dialects"
@@ -44,17 +44,19 @@ type Provider struct {
 	// https://NAME.services.ai.azure.com/anthropic for Claude. Gemini speaks
 	// its own API, and under .../openai the one that imitates OpenAI's; Vertex AI
 	// is .../v1/projects/PROJECT/locations/LOCATION, with /publishers/anthropic
-	// for Claude. Bedrock takes a bedrock-runtime or bedrock-mantle host.
-	// Default: the public address of the type, for Bedrock that of the region
-	// that the sidecar runs in; required for OpenAICompatible and AzureOpenAI.
+	// for Claude. Bedrock takes a bedrock-runtime or bedrock-mantle host,
+	// whose name tells the region. Default: the public address of the type, for
+	// Bedrock that of the sidecar's AWS_REGION; required for OpenAICompatible
+	// and AzureOpenAI.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	BaseURL string `json:"baseURL,omitempty"`
 
 	// auth says where the provider's key is found. Required unless the type is
 	// OpenAICompatible, or the sidecar has an identity of its own for it: on
-	// Bedrock and on Vertex AI. On Vertex AI the key is the JSON of a service
-	// account.
+	// Bedrock and on Vertex AI. Bedrock takes a Bedrock API key, or AWS keys as
+	// {"accessKeyId": "", "secretAccessKey": "", "sessionToken": ""}; Vertex AI
+	// takes the JSON of a service account.
 	// +optional
 	Auth *Auth `json:"auth,omitempty"`
 

@@ -48,7 +48,7 @@ var errorRows = []transportRow{
 		fault: "F64", class: UnexpectedContent, blame: Host, strike: true,
 		why: "damaged, or packed in a way that was not asked for, which is its edge's doing",
 	}},
-	{is(errContent, ErrEventTooLarge), row{
+	{is(errContent, ErrEventTooLarge, ErrFrame), row{
 		fault: "F59", class: UnexpectedContent, blame: Entry, strike: true,
 		why: "not the dialect that was asked for",
 	}},

@@ -257,7 +257,7 @@ func (e *entry) knobs(body []byte) []byte {
 // translatable gives the operation of a dialect that answers can be translated
 // from.
 func translatable(d Dialect) (Operation, bool) {
-	for _, op := range []Operation{ChatCompletions, Messages, GenerateContent} {
+	for _, op := range []Operation{ChatCompletions, Messages, GenerateContent, Converse} {
 		if op.Dialect == d {
 			return op, true
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestARequestWithoutAWayIsRefused(t *testing.T) {
-	for _, d := range []direction{{failover.OpenAIResponses, failover.OpenAIChat}, {failover.OpenAIChat, failover.OpenAIEmbeddings}, {failover.OpenAIChat, failover.OpenAIChat}} {
+	for _, d := range []direction{{failover.OpenAIResponses, failover.OpenAIChat}, {failover.OpenAIChat, failover.OpenAIEmbeddings}, {failover.OpenAIChat, failover.OpenAIChat}, {failover.BedrockConverse, failover.OpenAIChat}} {
 		tr, err := dialect.New().Translate(d.app, d.entry, []byte(`{}`), failover.TranslateOptions{})
 		if _, ok := err.(*failover.IneligibleError); !ok || tr != nil {
 			t.Errorf("%v: %v, %v; want a refusal", d, tr, err)
@@ -40,6 +40,10 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 			string(arguments) + `}}]},{"role":"tool","tool_call_id":"c","content":"y"}],"tools":[{"type":"function","function":{"name":"f","parameters":` + raw + `}}]}`,
 		"messages-to-chat": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
 			`}],"output_config":{"format":{"type":"json_schema","schema":` + raw + `}}}`,
+		"chat-to-converse": `{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":` +
+			string(arguments) + `}}]},{"role":"tool","tool_call_id":"c","content":"y"}],"tools":[{"type":"function","function":{"name":"f","parameters":` + raw + `}}]}`,
+		"messages-to-converse": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
+			`},{"name":"g","input_schema":` + raw + `}]}`,
 	}
 	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {

@@ -17,6 +17,8 @@ func forbidden(d failover.Dialect, model string, body []byte) string {
 		return forbiddenInChat(body)
 	case failover.Gemini:
 		return forbiddenInGemini(model, body)
+	case failover.BedrockConverse:
+		return forbiddenInConverse(body)
 	}
 	return forbiddenInMessages(body)
 }

@@ -100,7 +100,9 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 		return nil, err
 	}
 	u.RawPath = path // used where Path would be escaped in another way
-	u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	if u.RawQuery = query; !e.noQuery {
+		u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	}
 	req := &http.Request{
 		Method: method(call.Operation), URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: body, ContentLength: call.Body.Size(), GetBody: call.Body.Reader,

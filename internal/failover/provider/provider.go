@@ -19,6 +19,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 )
@@ -48,6 +51,8 @@ type Provider struct {
 
 	buffers failover.Buffers // through which bodies go out
 
+	aws atomic.Pointer[aws.Config] // the process's own identity at AWS, once it was read
+
 	mu         sync.Mutex
 	transports map[transportKey]*http.Transport
 	secrets    map[secretKey]*secret
@@ -71,6 +76,13 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	k, ok := kinds[cfg.Type]
 	if !ok {
 		return nil, fmt.Errorf("type: %q is not known; write one of %s", cfg.Type, strings.Join(typeNames(), ", "))
+	}
+	if cfg.BaseURL == "" && k.home != nil {
+		home, err := k.home(p.opts.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		cfg.BaseURL = home
 	}
 	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
 	if err != nil {

@@ -15,6 +15,9 @@ type kind struct {
 	baseURL string // default; empty: the entry must name it
 	path    string // of a base URL that has none
 	query   string // the one query parameter that a base URL may have; empty: none
+	// home is a default that depends on where the sidecar runs. The error says
+	// that this is not known. nil: there is none.
+	home func(getenv func(string) string) (string, error)
 	// surface finds what the provider offers at an address. The error names
 	// the field and the fix.
 	surface func(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, error)
@@ -29,6 +32,9 @@ type surface struct {
 	// nil: all that apps speak.
 	able    []failover.Dialect
 	keyless bool // an entry may do without a configured key
+
+	// noQuery tells that the app's query means nothing below target's path.
+	noQuery bool
 
 	// target gives the path, percent-encoded, and the query of a call.
 	target target
@@ -49,6 +55,7 @@ var ofApps = []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, f
 var kinds = map[failover.ProviderType]kind{
 	failover.OpenAI:           {baseURL: "https://api.openai.com/v1", path: "/v1", surface: openAI},
 	failover.Anthropic:        {baseURL: "https://api.anthropic.com", surface: anthropic},
+	failover.Bedrock:          {home: bedrockHome, surface: bedrock},
 	failover.OpenAICompatible: {path: "/v1", surface: openAICompatible},
 	failover.AzureOpenAI:      {surface: azure, query: apiVersion},
 	failover.GeminiAPI:        {baseURL: "https://generativelanguage.googleapis.com/v1beta", path: "/v1beta", surface: gemini},
