@@ -97,13 +97,14 @@ func (t *tokens) renew(ctx context.Context, asked time.Time) (string, error) {
 // google finds the tokens of a service account, or of the process's own
 // identity where the credential is empty.
 func (p *Provider) google(c failover.Credentials) *tokens {
+	transport := p.transport(transportKey{host: "tokens of Google", connect: failover.DefaultConnect}, nil)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.tokens[c.Fingerprint]
 	if t == nil {
 		t = &tokens{busy: make(chan struct{}, 1), fetch: ownToken}
 		if account := c.Reveal(); account != "" {
-			client := &http.Client{Transport: p.newTransport(transportKey{connect: failover.DefaultConnect}, nil), CheckRedirect: noRedirect}
+			client := &http.Client{Transport: transport, CheckRedirect: noRedirect}
 			t.fetch = func(ctx context.Context) (*oauth2.Token, error) {
 				return accountToken(context.WithValue(ctx, oauth2.HTTPClient, client), account)
 			}
@@ -139,13 +140,13 @@ func accountToken(ctx context.Context, document string) (*oauth2.Token, error) {
 func tokenOf(s oauth2.TokenSource) (*oauth2.Token, error) {
 	token, err := s.Token()
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		return nil, fmt.Errorf("Google gave no token: status %d", refused.Response.StatusCode)
+		return nil, fmt.Errorf("no token from Google: status %d", refused.Response.StatusCode)
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return nil, fmt.Errorf("asking Google for a token: %w", failed.Err)
 	}
 	if err != nil {
-		return nil, errors.New("Google gave no token")
+		return nil, errors.New("no token from Google")
 	}
 	return token, nil
 }

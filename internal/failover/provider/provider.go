@@ -121,7 +121,7 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 func spoken(s surface, cfg failover.ProviderConfig) ([]failover.Dialect, error) {
 	able := s.able
 	if able == nil {
-		able = append(s.dialects[:len(s.dialects):len(s.dialects)], ofApps...)
+		able = slices.Concat(s.dialects, ofApps)
 	}
 	for _, d := range cfg.Dialects {
 		if !slices.Contains(able, d) {
