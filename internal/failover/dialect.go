@@ -36,7 +36,7 @@ type Operation struct {
 // The operations.
 var (
 	ChatCompletions = Operation{Dialect: OpenAIChat, Path: "/chat/completions"}
-	Responses       = Operation{Dialect: OpenAIResponses, Path: "/responses", Whole: true}
+	Responses       = Operation{Dialect: OpenAIResponses, Path: "/responses"}
 	Embeddings      = Operation{Dialect: OpenAIEmbeddings, Path: "/embeddings", Whole: true}
 	Messages        = Operation{Dialect: AnthropicMessages, Path: "/messages"}
 	CountTokens     = Operation{Dialect: AnthropicMessages, Path: "/messages/count_tokens", Whole: true}
@@ -45,6 +45,10 @@ var (
 	GenerateContent = Operation{Dialect: Gemini, Path: "/generateContent"}
 	Converse        = Operation{Dialect: BedrockConverse, Path: "/converse"}
 )
+
+// OwnResponse begins the ids of responses that were translated from another
+// dialect. No provider has them, so no provider is asked about them.
+const OwnResponse = "resp_us_"
 
 // Stores reports an operation whose path also names what it has stored.
 func (o Operation) Stores() bool { return o == ChatCompletions || o == Responses }
@@ -178,6 +182,9 @@ type StreamTranslation interface {
 	// appends what completes the app's stream; ok is false where the answer
 	// was truncated.
 	Finish(dst []byte) (out []byte, ok bool)
+	// Fail appends what ends the app's stream with an error. ok is false where
+	// the dialect has nothing better for it than ErrorEvent of its Format.
+	Fail(dst []byte, e AppError) (out []byte, ok bool)
 }
 
 // Degraded lists the fields of a request that a translation could not carry as

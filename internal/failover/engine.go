@@ -45,6 +45,9 @@ func (e *Engine) Serve(ctx context.Context, req *Request) *Answer {
 	if err != nil {
 		return e.Refuse(req.Operation, badBody(req.Body.Bytes(), err))
 	}
+	if own, no := ownResponse(req.Operation, shape); no {
+		return e.Refuse(req.Operation, own)
+	}
 	chain := snap.Select(req.ChainName, shape.Model)
 	if chain == nil {
 		return e.Refuse(req.Operation, AppError{
@@ -83,6 +86,26 @@ func peek(req *Request) (Shape, error) {
 		return peekPassed(req), nil
 	}
 	return Peek(req.Body.Bytes())
+}
+
+// ownResponse refuses what can only be about a response that we wrote
+// ourselves: it is stored nowhere, and a provider would only say that it does
+// not know it.
+func ownResponse(op Operation, shape Shape) (AppError, bool) {
+	switch {
+	case op == Responses && strings.HasPrefix(shape.Previous, OwnResponse):
+		return AppError{
+			Status: http.StatusBadRequest, Class: InvalidRequest, Code: "previous_response_not_found", Param: "previous_response_id",
+			Message: "previous_response_id names a response that a provider of another dialect gave in place of the usual one, so it is stored nowhere; " +
+				"send the items of the conversation in input instead.",
+		}, true
+	case op.Pass && strings.HasPrefix(op.Path, "/responses/"+OwnResponse):
+		return AppError{
+			Status: http.StatusNotFound, Class: NotFound,
+			Message: "A provider of another dialect gave this response in place of the usual one, so it is stored nowhere.",
+		}, true
+	}
+	return AppError{}, false
 }
 
 // badBody says what is wrong with a body that could not be read.

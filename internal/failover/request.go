@@ -24,6 +24,8 @@ type Shape struct {
 	Thinking bool // the request asks for extended thinking or reasoning
 	// MaxTokens is the limit of the answer that the app set; 0: none.
 	MaxTokens int64
+	// Previous is the id of the response that the request goes on from.
+	Previous string
 
 	// model[0]:model[1] is the raw value of `model` in the body; both 0 where
 	// there is none.
@@ -51,6 +53,8 @@ func Peek(body []byte) (Shape, error) {
 			if n, ok := v.Int(); ok {
 				s.MaxTokens = max(s.MaxTokens, n)
 			}
+		case "previous_response_id":
+			s.Previous = v.Text()
 		case "thinking":
 			kind := v.Member("type").Text()
 			s.Thinking = s.Thinking || kind == "enabled" || kind == "adaptive"

@@ -245,6 +245,17 @@ func (b *streamBody) conclude(err error) {
 		e.Message = "The sidecar is shutting down."
 	}
 	b.endEvent()
+	b.tell(e)
+}
+
+// tell ends the app's stream with an error.
+func (b *streamBody) tell(e AppError) {
+	if b.trans != nil {
+		var ok bool
+		if b.out, ok = b.trans.Fail(b.out, e); ok {
+			return
+		}
+	}
 	b.out = append(b.out, b.app.ErrorEvent(e)...)
 }
 

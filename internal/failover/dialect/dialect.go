@@ -1,8 +1,8 @@
 // Package dialect knows the wire formats that apps and providers speak.
 //
 // Each format is one sub-package (chat, messages, responses, embeddings,
-// converse, gemini). Its Format tells the walk what an event, an answer and an error
-// look like; that is all a request needs whose entry speaks the app's own
+// gemini, converse). Its Format tells the walk what an event, an answer and an
+// error look like; that is all a request needs whose entry speaks the app's own
 // dialect. A request that must change dialect goes through the neutral form, so
 // that N formats need N decoders and N encoders:
 //
@@ -10,6 +10,7 @@
 //	entry's answer   decoder of `to`     neutral.Answer    encoder of `from`   app
 //	entry's event    decoder of `to`     neutral.Event     encoder of `from`   app
 //
+// Some formats have one side only: apps alone or entries alone speak them.
 // A decoder refuses what no other dialect can carry, and an encoder what its
 // own cannot; both note what they drop. Nothing here does I/O or keeps state
 // beyond one translation.
@@ -49,6 +50,9 @@ func New() failover.Dialects {
 			failover.BedrockConverse: {
 				encodeRequest: converse.EncodeRequest, decodeAnswer: converse.DecodeAnswer, decodeStream: converse.NewStreamDecoder,
 			},
+			failover.OpenAIResponses: {
+				decodeRequest: responses.DecodeRequest, encodeAnswer: responses.EncodeAnswer, encodeStream: responses.NewStreamEncoder,
+			},
 			failover.Gemini: {
 				encodeRequest: gemini.EncodeRequest, decodeAnswer: gemini.DecodeAnswer, decodeStream: gemini.NewStreamDecoder,
 			},
@@ -66,9 +70,8 @@ func (r registry) Format(d failover.Dialect) failover.Format { return r.formats[
 // Translate takes one request through the neutral form. A pair of dialects
 // that has no way through it is ineligible.
 func (r registry) Translate(from, to failover.Dialect, body []byte, o failover.TranslateOptions) (failover.Translation, error) {
-	app, ok := r.codecs[from]
-	entry, known := r.codecs[to]
-	if !ok || !known || from == to || app.decodeRequest == nil || entry.encodeRequest == nil {
+	app, entry := r.codecs[from], r.codecs[to]
+	if app.decodeRequest == nil || entry.encodeRequest == nil || from == to {
 		return nil, &failover.IneligibleError{
 			Field: "dialect", Reason: string(from) + " cannot be translated into " + string(to),
 		}

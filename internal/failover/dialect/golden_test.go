@@ -17,8 +17,6 @@ import (
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
-	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
-	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
 )
 
@@ -63,10 +61,14 @@ var directions = map[string]direction{
 	"chat-to-messages": {failover.OpenAIChat, failover.AnthropicMessages},
 	"messages-to-chat": {failover.AnthropicMessages, failover.OpenAIChat},
 
-	"chat-to-gemini":       {failover.OpenAIChat, failover.Gemini},
-	"messages-to-gemini":   {failover.AnthropicMessages, failover.Gemini},
-	"chat-to-converse":     {failover.OpenAIChat, failover.BedrockConverse},
-	"messages-to-converse": {failover.AnthropicMessages, failover.BedrockConverse},
+	"chat-to-gemini":        {failover.OpenAIChat, failover.Gemini},
+	"messages-to-gemini":    {failover.AnthropicMessages, failover.Gemini},
+	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
+	"responses-to-gemini":   {failover.OpenAIResponses, failover.Gemini},
+	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
+	"chat-to-converse":      {failover.OpenAIChat, failover.BedrockConverse},
+	"messages-to-converse":  {failover.AnthropicMessages, failover.BedrockConverse},
+	"responses-to-converse": {failover.OpenAIResponses, failover.BedrockConverse},
 }
 
 // cases runs f for every case of one kind (request, answer, stream) in a
@@ -198,6 +200,9 @@ func TestRequestsAreCarriedAsTheTablesSay(t *testing.T) {
 func begin(t testing.TB, d direction, stream, usage bool) failover.Translation {
 	t.Helper()
 	body := `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]`
+	if d.app == failover.OpenAIResponses {
+		body = `{"model":"m","input":"hi"`
+	}
 	if stream {
 		body += `,"stream":true`
 	}
@@ -250,10 +255,7 @@ func TestStreamsAreCarriedAsTheTablesSay(t *testing.T) {
 }
 
 func decoderOf(d failover.Dialect) neutral.StreamDecoder {
-	if d == failover.OpenAIChat {
-		return chat.NewStreamDecoder()
-	}
-	return messages.NewStreamDecoder()
+	return sides[d].decoder()
 }
 
 // run feeds a whole stream, as the walk does.

@@ -17,6 +17,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/responses"
 )
 
 // scribe makes random neutral things, the same for the same seed.
@@ -113,6 +114,7 @@ type side struct {
 var sides = map[failover.Dialect]side{
 	failover.OpenAIChat:        {"chatcmpl-", func() neutral.StreamEncoder { return chat.NewStreamEncoder("m", true) }, chat.NewStreamDecoder},
 	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
+	failover.OpenAIResponses:   {"resp_", func() neutral.StreamEncoder { return responses.NewStreamEncoder("m", true) }, newResponsesReader},
 	failover.Gemini:            {"", func() neutral.StreamEncoder { return &geminiWriter{} }, gemini.NewStreamDecoder},
 	failover.BedrockConverse:   {"", func() neutral.StreamEncoder { return &converseEncoder{} }, converse.NewStreamDecoder},
 }
@@ -181,7 +183,7 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 
 // terminal returns where the data of the event ends without which a stream
 // counts as cut: the one with the finish reason for Chat, Gemini and Converse,
-// and the terminal event for Messages.
+// and the terminal event for the others.
 func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	t.Helper()
 	at := -1
@@ -194,6 +196,8 @@ func terminal(t *testing.T, d failover.Dialect, stream string) int {
 		words, end = []string{`"finishReason"`}, "\r\n\r\n"
 	case failover.BedrockConverse:
 		words = []string{"event: messageStop"}
+	case failover.OpenAIResponses:
+		words = []string{"event: response.completed", "event: response.incomplete"}
 	}
 	for _, word := range words {
 		at = max(at, strings.LastIndex(stream, word))

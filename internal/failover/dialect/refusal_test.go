@@ -10,7 +10,7 @@ import (
 )
 
 func TestARequestWithoutAWayIsRefused(t *testing.T) {
-	for _, d := range []direction{{failover.OpenAIResponses, failover.OpenAIChat}, {failover.OpenAIChat, failover.OpenAIEmbeddings}, {failover.OpenAIChat, failover.OpenAIChat}, {failover.BedrockConverse, failover.OpenAIChat}} {
+	for _, d := range []direction{{failover.OpenAIChat, failover.OpenAIResponses}, {failover.OpenAIResponses, failover.OpenAIResponses}, {failover.OpenAIChat, failover.OpenAIEmbeddings}, {failover.OpenAIChat, failover.OpenAIChat}, {failover.BedrockConverse, failover.OpenAIChat}} {
 		tr, err := dialect.New().Translate(d.app, d.entry, []byte(`{}`), failover.TranslateOptions{})
 		if _, ok := err.(*failover.IneligibleError); !ok || tr != nil {
 			t.Errorf("%v: %v, %v; want a refusal", d, tr, err)
@@ -22,6 +22,7 @@ func TestABodyThatIsNoRequestIsAnError(t *testing.T) {
 	for _, body := range []string{
 		``, `[]`, `{}`, `{"messages":{}}`, `{"messages":[1]}`, `{"messages":[`, `{"messages":[{"role":"user","content":tru}]}`,
 		`{"messages":[{"role":"user","content":5}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"x"}}]}`,
+		`{"input":5}`, `{"input":[1]}`, `{"input":[{"role":"user","content":5}]}`, `{"input":null}`,
 	} {
 		for _, d := range directions {
 			_, err := dialect.New().Translate(d.app, d.entry, []byte(body), failover.TranslateOptions{})
@@ -45,6 +46,11 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 		"messages-to-converse": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
 			`},{"name":"g","input_schema":` + raw + `}]}`,
 	}
+	request["responses-to-chat"] = `{"input":"x","tools":[{"type":"function","name":"f","parameters":` + raw + `}],"text":{"format":{"type":"json_schema","name":"s","schema":` + raw + `}}}`
+	request["responses-to-messages"] = `{"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":` + string(arguments) +
+		`},{"type":"function_call_output","call_id":"c","output":"y"}],"tools":[{"type":"function","name":"f","parameters":` + raw + `}]}`
+	request["responses-to-gemini"] = request["responses-to-messages"]
+	request["responses-to-converse"] = request["responses-to-messages"]
 	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {
 		model := map[failover.Dialect]string{failover.Gemini: "gemini-3-pro"}[d.entry]

@@ -162,7 +162,7 @@ func forbiddenBlocks(blocks []failover.RawJSON, used map[string]bool, hasTools b
 func forbiddenInChat(body []byte) string {
 	v := failover.RawJSON(body)
 	if p := unknown(v, "model", "max_completion_tokens", "max_tokens", "messages", "tools", "tool_choice", "parallel_tool_calls",
-		"stop", "response_format", "temperature", "top_p", "reasoning_effort", "user", "safety_identifier", "service_tier", "stream", "stream_options"); p != "" {
+		"stop", "verbosity", "response_format", "temperature", "top_p", "reasoning_effort", "user", "safety_identifier", "service_tier", "stream", "stream_options"); p != "" {
 		return p
 	}
 	if v.Member("tools") == nil && (v.Member("tool_choice") != nil || v.Member("parallel_tool_calls") != nil) {

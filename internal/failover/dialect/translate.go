@@ -25,6 +25,7 @@ type translation struct {
 	notes       neutral.Notes
 	model       string
 	streamUsage bool
+	echo        []neutral.Param
 }
 
 func newTranslation(app, entry codec, body []byte, o failover.TranslateOptions) (*translation, error) {
@@ -48,7 +49,7 @@ func (t *translation) request(body []byte, o failover.TranslateOptions, refused 
 			return r
 		}
 	}
-	t.streamUsage = req.StreamUsage
+	t.streamUsage, t.echo = req.StreamUsage, req.Echo
 	t.body, err = t.entry.encodeRequest(req, neutral.Target{Model: o.Model, Quirks: o.Quirks, Caps: models.Of(o.Model)}, &t.notes)
 	if err != nil && o.Fidelity == failover.Lenient {
 		return t.request(body, o, append(refused, err))
@@ -71,18 +72,20 @@ func (t *translation) Answer(body []byte) ([]byte, error) {
 	if a.Model == "" {
 		a.Model = t.model
 	}
+	a.Echo = t.echo
 	return t.app.encodeAnswer(a), nil
 }
 
 // Stream implements failover.Translation.
 func (t *translation) Stream() failover.StreamTranslation {
-	return &streamTranslation{decoder: t.entry.decodeStream(), encoder: t.app.encodeStream(t.model, t.streamUsage)}
+	return &streamTranslation{decoder: t.entry.decodeStream(), encoder: t.app.encodeStream(t.model, t.streamUsage), echo: t.echo}
 }
 
 // streamTranslation implements failover.StreamTranslation.
 type streamTranslation struct {
 	decoder neutral.StreamDecoder
 	encoder neutral.StreamEncoder
+	echo    []neutral.Param
 	events  []neutral.Event // scratch
 	done    bool
 }
@@ -101,6 +104,9 @@ func (s *streamTranslation) Feed(dst []byte, ev failover.Event) ([]byte, failove
 func (s *streamTranslation) encode(dst []byte) ([]byte, failover.Progress) {
 	p := failover.Progress{Kind: failover.Lifecycle}
 	for _, ev := range s.events {
+		if ev.Kind == neutral.Start {
+			ev.Echo = s.echo
+		}
 		var payload bool
 		dst, payload = s.encoder.Encode(dst, ev)
 		switch {
@@ -129,4 +135,13 @@ func (s *streamTranslation) Finish(dst []byte) ([]byte, bool) {
 	s.events = events
 	dst, _ = s.encode(dst)
 	return dst, s.done
+}
+
+// Fail implements failover.StreamTranslation.
+func (s *streamTranslation) Fail(dst []byte, e failover.AppError) ([]byte, bool) {
+	f, ok := s.encoder.(neutral.Failer)
+	if !ok {
+		return dst, false
+	}
+	return f.Fail(dst, e), true
 }

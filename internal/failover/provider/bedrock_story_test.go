@@ -189,6 +189,10 @@ func TestMessagesGoToInvokeModelAsTheyAre(t *testing.T) {
 	if err != nil || a.Status != 200 || !strings.Contains(got, `"content":" two"`) || !strings.HasSuffix(got, "data: [DONE]\n\n") {
 		t.Errorf("%d %s %v", a.Status, got, err)
 	}
+	a, got, err = r.ask(t, failover.Responses, `{"model":"m","input":"say one two","stream":true}`)
+	if err != nil || a.Status != 200 || !strings.Contains(got, `"delta":" two"`) || !strings.Contains(got, "event: response.completed\n") {
+		t.Errorf("%d %s %v", a.Status, got, err)
+	}
 	for _, q := range r.bedrock.Requests() {
 		if q.Query != "" {
 			t.Errorf("the query %q came along", q.Query)

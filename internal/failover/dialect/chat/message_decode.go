@@ -6,6 +6,7 @@ import (
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/openai"
 )
 
 // rawMessage holds the members of one message.
@@ -125,17 +126,8 @@ func (d *requestDecoder) functionCallID() string { return "call_fn_" + strconv.I
 
 func callBlock(field, id string, function failover.RawJSON) neutral.Block {
 	return neutral.Block{Field: field, Kind: neutral.ToolCall, Call: neutral.Call{
-		ID: id, Name: function.Member("name").Text(), Arguments: argumentText(function.Member("arguments")),
+		ID: id, Name: function.Member("name").Text(), Arguments: openai.Arguments(function.Member("arguments")),
 	}}
-}
-
-// argumentText reads arguments, which some servers send as an object instead
-// of a string.
-func argumentText(v failover.RawJSON) string {
-	if v.IsObject() {
-		return string(v)
-	}
-	return v.Text()
 }
 
 // content reads a string or a list of parts.
@@ -169,9 +161,9 @@ func (d *requestDecoder) part(field string, v failover.RawJSON) (neutral.Block, 
 	case "refusal":
 		b.Kind, b.Text = neutral.Refusal, v.Member("refusal").Text()
 	case "image_url":
-		b.Kind, b.Media = neutral.Image, mediaOf(v.Member("image_url").Member("url").Text())
+		b.Kind, b.Media = neutral.Image, openai.Media(v.Member("image_url").Member("url").Text())
 		if image := v.Member("image_url"); image.IsString() {
-			b.Media = mediaOf(image.Text())
+			b.Media = openai.Media(image.Text())
 		}
 	case "file":
 		file := v.Member("file")
@@ -179,9 +171,9 @@ func (d *requestDecoder) part(field string, v failover.RawJSON) (neutral.Block, 
 			d.refuse(field+".file.file_id", "a file that lives at one provider cannot be sent to another")
 			return b, false
 		}
-		b.Kind, b.Media = neutral.Document, mediaOf(file.Member("file_data").Text())
+		b.Kind, b.Media = neutral.Document, openai.Media(file.Member("file_data").Text())
 		if b.Media.URL != "" && !strings.HasPrefix(b.Media.URL, "data:") { // bare base64
-			b.Media = neutral.Media{Type: sniff(b.Media.URL), Data: b.Media.URL}
+			b.Media = neutral.Media{Type: openai.MediaType(b.Media.URL), Data: b.Media.URL}
 		}
 		b.Media.Name = file.Member("filename").Text()
 	case "thinking", "reasoning":
@@ -191,39 +183,4 @@ func (d *requestDecoder) part(field string, v failover.RawJSON) (neutral.Block, 
 		return b, false
 	}
 	return b, true
-}
-
-// mediaOf reads a data URL, or takes the text as an address. A data URL whose
-// payload is not base64 stays an address, which encoders refuse.
-func mediaOf(url string) neutral.Media {
-	rest, isData := strings.CutPrefix(url, "data:")
-	head, data, hasData := strings.Cut(rest, ",")
-	if !isData || !hasData {
-		return neutral.Media{URL: url}
-	}
-	params := strings.Split(head, ";")
-	if strings.TrimSpace(params[len(params)-1]) != "base64" {
-		return neutral.Media{URL: url}
-	}
-	kind := strings.ToLower(strings.TrimSpace(params[0]))
-	if kind == "image/jpg" {
-		kind = "image/jpeg"
-	}
-	if kind == "" {
-		kind = sniff(data)
-	}
-	return neutral.Media{Type: kind, Data: data}
-}
-
-// sniff tells the media type by the first bytes of base64 text, for data URLs
-// that name none.
-func sniff(data string) string {
-	for prefix, kind := range map[string]string{
-		"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp", "JVBERi": "application/pdf",
-	} {
-		if strings.HasPrefix(data, prefix) {
-			return kind
-		}
-	}
-	return ""
 }

@@ -133,6 +133,12 @@ func (e *requestEncoder) assistant(t neutral.Turn) {
 			calls = append(calls, b)
 		case neutral.Text:
 			text = append(text, b)
+		case neutral.Refusal:
+			if !e.target.OpenAI { // it is said all the same
+				b.Kind = neutral.Text
+				e.notes.Approximate("messages.refusal")
+			}
+			text = append(text, b)
 		default:
 			e.refuse(b.Field, "an assistant's message holds text and tool calls only")
 		}
@@ -141,10 +147,10 @@ func (e *requestEncoder) assistant(t neutral.Turn) {
 		return
 	}
 	e.w.Open('{').Key("role").Text("assistant").Key("content")
-	switch len(text) {
-	case 0:
+	switch {
+	case len(text) == 0:
 		e.w.Null()
-	case 1:
+	case len(text) == 1 && text[0].Kind == neutral.Text:
 		e.w.Text(text[0].Text)
 	default:
 		e.w.Open('[')
@@ -170,6 +176,8 @@ func (e *requestEncoder) part(b neutral.Block) {
 	switch b.Kind {
 	case neutral.Text:
 		w.Open('{').Key("type").Text("text").Key("text").Text(b.Text).Close('}')
+	case neutral.Refusal:
+		w.Open('{').Key("type").Text("refusal").Key("refusal").Text(b.Text).Close('}')
 	case neutral.Image:
 		url := m.URL
 		if url == "" {

@@ -78,7 +78,7 @@ func (d *requestDecoder) member(name string, v failover.RawJSON) {
 	case "response_format":
 		d.format(v)
 	case "reasoning_effort":
-		d.req.Reasoning = neutral.Reasoning{Field: name, Level: neutral.LevelOf(v.Text())}
+		d.req.Reasoning = neutral.Reasoning{Field: name, Level: neutral.LevelOf(v.Text()), Worded: true}
 	case "user":
 		d.user = v
 	case "safety_identifier":
@@ -227,7 +227,7 @@ func (d *requestDecoder) tools(v failover.RawJSON) {
 
 func (d *requestDecoder) toolChoice(v failover.RawJSON) {
 	if v.IsString() {
-		d.req.Choice.Mode = modeOf(v.Text())
+		d.req.Choice.Mode = openai.Mode(v.Text())
 		if d.req.Choice.Mode == neutral.Unset {
 			d.notes.Drop("tool_choice")
 		}
@@ -241,18 +241,6 @@ func (d *requestDecoder) toolChoice(v failover.RawJSON) {
 	default:
 		d.refuse("tool_choice.type", "only function tools can be translated")
 	}
-}
-
-func modeOf(word string) neutral.Mode {
-	switch word {
-	case "auto":
-		return neutral.Auto
-	case "none":
-		return neutral.None
-	case "required":
-		return neutral.Required
-	}
-	return neutral.Unset
 }
 
 // allowTools leaves only the allowed tools in the request, which costs the
@@ -270,6 +258,6 @@ func (d *requestDecoder) allowTools(v failover.RawJSON) {
 		}
 	}
 	d.req.Tools = kept
-	d.req.Choice.Mode = modeOf(v.Member("mode").Text())
+	d.req.Choice.Mode = openai.Mode(v.Member("mode").Text())
 	d.notes.Approximate("tool_choice.allowed_tools")
 }

@@ -92,6 +92,13 @@ func (e *requestEncoder) sampling() {
 		}
 	}
 	e.notes.DropParams(r.TopK)
+	switch {
+	case !r.Verbosity.Set():
+	case e.target.OpenAI:
+		e.w.Key("verbosity").Raw(r.Verbosity.Value)
+	default:
+		e.notes.DropParams(r.Verbosity)
+	}
 	e.reasoning()
 }
 
@@ -111,7 +118,9 @@ func (e *requestEncoder) reasoning() {
 	case level == neutral.LevelNone && !e.caps.ThinkingOff:
 		level = neutral.LevelLow // the least that all reasoning models know
 	}
-	e.notes.Approximate(r.Field)
+	if !r.Worded || level != r.Level {
+		e.notes.Approximate(r.Field)
+	}
 	e.w.Key("reasoning_effort").Text(level.Word())
 }
 
@@ -224,7 +233,9 @@ func (e *requestEncoder) user() {
 // serviceTier is OpenAI's own; elsewhere it would be an unknown member.
 func (e *requestEncoder) serviceTier() {
 	p := e.req.ServiceTier
-	word := map[string]string{"auto": "auto", "standard_only": "default"}[p.Value.Text()]
+	word := map[string]string{
+		"auto": "auto", "standard_only": "default", "default": "default", "flex": "flex", "priority": "priority",
+	}[p.Value.Text()]
 	switch {
 	case !p.Set():
 	case word == "":

@@ -8,6 +8,7 @@ type Answer struct {
 	Blocks    []Block // Text, Refusal and ToolCall
 	Finish    Finish
 	Usage     Usage
+	Echo      []Param // what the app's dialect repeats of the request
 }
 
 // Finish tells why an answer ended.
@@ -63,7 +64,7 @@ type EventKind uint8
 // each once; only UsageKnown may come at any time before Done. A call has one CallStart, any number of CallDelta and one
 // CallEnd; calls may overlap.
 const (
-	Start     EventKind = iota // ID and Model
+	Start     EventKind = iota // ID, Model and Echo
 	TextDelta                  // Text
 	RefusalDelta
 	CallStart  // Call, ID, Name, Signature
@@ -83,6 +84,7 @@ type Event struct {
 	Text      string
 	Finish    Finish
 	Usage     Usage
+	Echo      []Param // as in Answer; the translation fills it in
 }
 
 // StreamDecoder turns the events of a provider's stream into neutral ones.
@@ -101,4 +103,11 @@ type StreamEncoder interface {
 	// Encode appends the events of one neutral event; payload tells whether
 	// one of them carries content or the reason of the end.
 	Encode(dst []byte, ev Event) (out []byte, payload bool)
+}
+
+// Failer is a StreamEncoder whose dialect ends a broken stream with an event
+// that depends on what came before.
+type Failer interface {
+	// Fail appends the last event of a stream that begun and broke off.
+	Fail(dst []byte, e failover.AppError) []byte
 }

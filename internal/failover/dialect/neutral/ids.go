@@ -108,6 +108,11 @@ func AnswerID(prefix, id string) string {
 	return prefix + digest(id)
 }
 
+// ItemID mints the id of a part of an answer, the same for the same ordinal.
+func ItemID(prefix, answerID string, ordinal int) string {
+	return prefix + digest(answerID+"/"+strconv.Itoa(ordinal))
+}
+
 // Digest is a short, stable stand-in for a text that is too long.
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))

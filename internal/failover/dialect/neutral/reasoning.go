@@ -5,6 +5,8 @@ type Reasoning struct {
 	// Field is the app's member, for notes; empty where it set nothing.
 	Field string
 	Level Level
+	// Worded tells that the app said the level in OpenAI's own words.
+	Worded bool
 	// Budget is the limit of thinking in tokens that the app set; 0: none.
 	// Level is then the one that comes nearest to it.
 	Budget int64

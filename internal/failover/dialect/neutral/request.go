@@ -34,6 +34,10 @@ type Request struct {
 	Verbosity, ServiceTier                          Param
 
 	Reasoning Reasoning
+
+	// Echo are the members of the app's request that its answers repeat, as
+	// compact JSON.
+	Echo []Param
 }
 
 // Param is a value with the name that it has in the app's dialect, for notes

@@ -1,6 +1,7 @@
-// Package responses is the wire format of OpenAI Responses as far as passing
-// it through needs: what its streams and answers mean, and how an error is
-// written.
+// Package responses is the wire format of OpenAI Responses: what its streams and
+// answers mean (Format), and the way from an app that speaks it to the neutral
+// form and back. Entries that speak it are asked by apps of the same dialect
+// only.
 package responses
 
 import (
