@@ -96,6 +96,6 @@ func (f *facts) mentions(phrase string) bool { return strings.Contains(f.message
 
 // namesModel reports an error about the model that was asked for.
 func (f *facts) namesModel() bool {
-	return slices.Contains(f.words, "model_not_found") || slices.Contains(f.words, "ResourceNotFoundException") || f.param == "model" ||
+	return slices.Contains(f.words, "model_not_found") || f.param == "model" ||
 		strings.HasPrefix(f.message, "model:") || f.mentions("model") && (f.mentions("does not exist") || f.mentions("not found"))
 }

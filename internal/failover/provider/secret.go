@@ -26,7 +26,7 @@ import (
 // meanwhile gets the value that is known, so nobody waits for a disk but those
 // who need the very first one.
 type secret struct {
-	ref    failover.SecretRef
+	secretKey
 	dir    string
 	getenv func(string) string
 	salt   []byte
@@ -189,7 +189,7 @@ func (s *secret) check(value string) (failover.Credentials, error) {
 		return failover.Credentials{}, fmt.Errorf("%s: is not set; give it to the sidecar", s.name())
 	case value == "":
 		return failover.Credentials{}, fmt.Errorf("%s: is empty", s.name())
-	case strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+	case !s.text && strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		return failover.Credentials{}, fmt.Errorf("%s: holds a line break or another control character; store the key alone", s.name())
 	}
 	mac := hmac.New(sha256.New, s.salt)

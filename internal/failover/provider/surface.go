@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,17 +28,19 @@ type kind struct {
 type surface struct {
 	dialects []failover.Dialect
 	quirks   failover.Quirks
-	keyless  bool // an entry may do without a configured key
+	// able are the dialects that an entry may be told to speak at the address;
+	// nil: all that apps speak.
+	able    []failover.Dialect
+	keyless bool // an entry may do without a configured key
 
 	// noQuery tells that the app's query means nothing below target's path.
 	noQuery bool
 
 	// target gives the path, percent-encoded, and the query of a call.
-	target func(base *url.URL, call failover.Call) (path, query string)
-	// authorize adds the credential to a request that is ready otherwise, its
-	// body included. It may wait for a token as long as ctx allows. nil: none
+	target target
+	// authorize adds the credential to a request, its body included. nil: none
 	// is added.
-	authorize func(ctx context.Context, req *http.Request, call failover.Call) error
+	authorize authorizer
 	// edit makes the body that is sent of the call's own, and may change the
 	// headers accordingly. nil: the body is sent as it is.
 	edit func(call failover.Call, h http.Header) (*failover.Replay, error)
@@ -47,6 +48,9 @@ type surface struct {
 	// it. nil: it stays as it is.
 	receive func(resp *http.Response, call failover.Call)
 }
+
+// ofApps are the dialects that apps speak.
+var ofApps = []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.OpenAIEmbeddings, failover.AnthropicMessages}
 
 var kinds = map[failover.ProviderType]kind{
 	failover.OpenAI:           {baseURL: "https://api.openai.com/v1", path: "/v1", surface: openAI},
@@ -78,7 +82,7 @@ func anthropic(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
 	return surface{
 		dialects: []failover.Dialect{failover.AnthropicMessages},
 		quirks:   failover.Quirks{MaxTokensField: "max_tokens"},
-		target:   belowVersion, authorize: keyIn("X-Api-Key"),
+		target:   belowVersion, authorize: keyIn("X-Api-Key", isClaudeToken),
 	}, nil
 }
 
@@ -95,32 +99,4 @@ func belowVersion(base *url.URL, call failover.Call) (path, query string) {
 		path += "/v1"
 	}
 	return path + call.Operation.Path, ""
-}
-
-// bearer sends the key as a bearer token.
-func bearer(_ context.Context, req *http.Request, call failover.Call) error {
-	if key := call.Credentials.Reveal(); key != "" {
-		req.Header["Authorization"] = []string{"Bearer " + key}
-	}
-	return nil
-}
-
-// appsOwn sends the key that the app sent.
-func appsOwn(_ context.Context, req *http.Request, call failover.Call) error {
-	for _, name := range []string{"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key"} {
-		if v := call.Header[name]; v != nil {
-			req.Header[name] = v
-		}
-	}
-	return nil
-}
-
-// keyIn sends the key in a header of its own.
-func keyIn(header string) func(context.Context, *http.Request, failover.Call) error {
-	return func(_ context.Context, req *http.Request, call failover.Call) error {
-		if key := call.Credentials.Reveal(); key != "" {
-			req.Header[header] = []string{key}
-		}
-		return nil
-	}
 }
