@@ -51,7 +51,7 @@ vet: ## Run go vet.
 
 .PHONY: lint
 lint: ## Run the linters, import directions included.
-	$(TOOL) golangci-lint run
+	$(TOOL) golangci-lint run --allow-serial-runners
 
 .PHONY: verify
 verify: generate manifests ## Fail if generated files are not up to date.

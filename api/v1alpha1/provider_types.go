@@ -7,8 +7,10 @@ import "k8s.io/apimachinery/pkg/runtime"
 // +kubebuilder:validation:XValidation:rule=`!(self.type in ['OpenAICompatible', 'AzureOpenAI']) || (has(self.baseURL) && self.baseURL != "")`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no address: write baseURL, such as ' + (self.type == 'AzureOpenAI' ? 'https://NAME.openai.azure.com' : 'https://llm.example.com/v1')",fieldPath=".baseURL",reason=FieldValueRequired
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || self.baseURL == "" || (isURL(self.baseURL) && url(self.baseURL).getScheme() in ['http', 'https'] && url(self.baseURL).getHostname() != "")`,messageExpression="'the address of provider ' + self.name + ' is not an http or https URL with a host: write one such as https://llm.example.com/v1'",fieldPath=".baseURL"
 // +kubebuilder:validation:XValidation:rule=`!has(self.baseURL) || !self.baseURL.matches('[?#]|^[^/?#]*//[^/?#]*@') || (self.type == 'AzureOpenAI' && self.baseURL.matches('^[^?#@]*[?]api-version=[-a-zA-Z0-9]+$'))`,messageExpression="'the address of provider ' + self.name + ' holds a user, a query or a fragment: write only scheme, host and path, and put the key under auth'",fieldPath=".baseURL"
-// +kubebuilder:validation:XValidation:rule=`!has(self.auth) || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
-// +kubebuilder:validation:XValidation:rule=`self.type == 'OpenAICompatible' || has(self.auth)`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule=`(!has(self.auth) && !(self.type in ['Bedrock', 'Gemini'])) || !has(self.baseURL) || !self.baseURL.matches('(?i)^http:') || self.baseURL.matches('(?i)^http://(localhost|([-_a-z0-9]+[.])+svc([.][-_a-z0-9.]*)?|(127|10)([.][0-9]{1,3}){3}|172[.](1[6-9]|2[0-9]|3[01])([.][0-9]{1,3}){2}|192[.]168([.][0-9]{1,3}){2}|[[]::1]|[[]f[cd][0-9a-f]{2}:[0-9a-f:]*])(:[0-9]*)?(/|$)')`,messageExpression="'the key of provider ' + self.name + ' would cross the network in clear text: write https:// instead of http://, which is only for localhost, names ending in .svc or holding .svc., and private addresses'",fieldPath=".baseURL"
+// +kubebuilder:validation:XValidation:rule=`self.type in ['OpenAICompatible', 'Bedrock'] || has(self.auth) || (self.type == 'Gemini' && has(self.baseURL) && self.baseURL.matches('/projects/[^/]+/locations/[^/]+'))`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' has no key: write auth: {secretKeyRef: {name: llm-keys, key: ' + self.name + '}}, with the name and key of your Secret'",fieldPath=".auth",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule=`!has(self.tls) || (has(self.baseURL) && self.baseURL.matches('(?i)^https:'))`,messageExpression="'provider ' + self.name + ' has tls but no https address of its own: write an https:// address into baseURL, or leave tls out'",fieldPath=".tls"
+// +kubebuilder:validation:XValidation:rule=`!has(self.dialects) || self.dialects.all(d, (d != 'Gemini' || self.type == 'Gemini') && (d != 'BedrockConverse' || self.type == 'Bedrock'))`,messageExpression="'provider ' + self.name + ' of type ' + self.type + ' cannot speak all of its dialects: write Gemini for type Gemini and BedrockConverse for type Bedrock alone'",fieldPath=".dialects"
 type Provider struct {
 	// name of the provider in metrics, headers and messages.
 	//
@@ -40,17 +42,28 @@ type Provider struct {
 	// is empty. AzureOpenAI takes https://NAME.openai.azure.com, with
 	// /openai?api-version=DATE for the dated API, and
 	// https://NAME.services.ai.azure.com/anthropic for Claude. Gemini speaks
-	// its own API, and under .../openai the one that imitates OpenAI's.
-	// Default: the public address of the type; required for OpenAICompatible
+	// its own API, and under .../openai the one that imitates OpenAI's; Vertex AI
+	// is .../v1/projects/PROJECT/locations/LOCATION, with /publishers/anthropic
+	// for Claude. Bedrock takes a bedrock-runtime or bedrock-mantle host,
+	// whose name tells the region. Default: the public address of the type, for
+	// Bedrock that of the sidecar's AWS_REGION; required for OpenAICompatible
 	// and AzureOpenAI.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	BaseURL string `json:"baseURL,omitempty"`
 
 	// auth says where the provider's key is found. Required unless the type is
-	// OpenAICompatible.
+	// OpenAICompatible, or the sidecar has an identity of its own for it: on
+	// Bedrock and on Vertex AI. Bedrock takes a Bedrock API key, or AWS keys as
+	// {"accessKeyId": "", "secretAccessKey": "", "sessionToken": ""}; Vertex AI
+	// takes the JSON of a service account.
 	// +optional
 	Auth *Auth `json:"auth,omitempty"`
+
+	// tls says how an in-house endpoint is trusted. Default: by the public
+	// authorities, under the name in baseURL.
+	// +optional
+	TLS *TLS `json:"tls,omitempty"`
 
 	// dialects that the provider speaks itself, so that requests in them are
 	// passed on unchanged. Default: those of the type.
@@ -109,7 +122,7 @@ type RequestKnobs struct {
 
 // ProviderType is a kind of provider.
 //
-// +kubebuilder:validation:Enum=OpenAI;Anthropic;AzureOpenAI;Gemini;OpenAICompatible
+// +kubebuilder:validation:Enum=OpenAI;Anthropic;AzureOpenAI;Gemini;Bedrock;OpenAICompatible
 type ProviderType string
 
 // The types of providers.
@@ -118,12 +131,13 @@ const (
 	Anthropic        ProviderType = "Anthropic"
 	AzureOpenAI      ProviderType = "AzureOpenAI"
 	GeminiAPI        ProviderType = "Gemini"
+	Bedrock          ProviderType = "Bedrock"
 	OpenAICompatible ProviderType = "OpenAICompatible"
 )
 
 // Dialect is one wire format of an LLM API.
 //
-// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages;Gemini
+// +kubebuilder:validation:Enum=OpenAIChat;OpenAIResponses;OpenAIEmbeddings;AnthropicMessages;Gemini;BedrockConverse
 type Dialect string
 
 // The dialects.
@@ -133,6 +147,7 @@ const (
 	OpenAIEmbeddings  Dialect = "OpenAIEmbeddings"
 	AnthropicMessages Dialect = "AnthropicMessages"
 	Gemini            Dialect = "Gemini"
+	BedrockConverse   Dialect = "BedrockConverse"
 )
 
 // ModelMapping replaces one model.
@@ -178,6 +193,24 @@ type Auth struct {
 	// Only requests in a dialect that the provider speaks itself reach it.
 	// +optional
 	Passthrough bool `json:"passthrough,omitempty"`
+}
+
+// TLS says how an endpoint is trusted; at least one of its fields is set.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.caSecretKeyRef) || (has(self.serverName) && self.serverName != "")`,message="empty: write caSecretKeyRef, serverName or both, or leave tls out"
+// +kubebuilder:validation:XValidation:rule=`!has(self.serverName) || self.serverName == "" || self.serverName.matches('^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*$')`,message="not the name of a server: write one such as llm.corp.example, without scheme and port",fieldPath=".serverName"
+type TLS struct {
+	// caSecretKeyRef names certificates of authorities in PEM form. Where it is
+	// set, no other authority is trusted for this provider. They are read again
+	// when they change.
+	// +optional
+	CASecretKeyRef *SecretKeyRef `json:"caSecretKeyRef,omitempty"`
+
+	// serverName is the name in the endpoint's certificate. Default: the host of
+	// baseURL.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ServerName string `json:"serverName,omitempty"`
 }
 
 // SecretKeyRef names one key of a Secret. Its rules stand on the object and not

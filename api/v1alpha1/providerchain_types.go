@@ -64,10 +64,30 @@ type ProviderChainSpec struct {
 	// +optional
 	Breaker *Breaker `json:"breaker,omitempty"`
 
+	// fidelity says how much of a request may be lost where it has to be
+	// translated for a provider, before that provider is skipped. Strict:
+	// nothing that the app could notice. Balanced, also where
+	// nothing is written: hints, but no shape and no guarantee that the app's
+	// code relies on. Lenient: those, too.
+	// +optional
+	Fidelity Fidelity `json:"fidelity,omitempty"`
+
 	// notifications says who is told about a failover.
 	// +optional
 	Notifications *Notifications `json:"notifications,omitempty"`
 }
+
+// Fidelity is how much a translation may lose. Empty: Balanced.
+//
+// +kubebuilder:validation:Enum="";Strict;Balanced;Lenient
+type Fidelity string
+
+// The degrees of fidelity.
+const (
+	Strict   Fidelity = "Strict"
+	Balanced Fidelity = "Balanced"
+	Lenient  Fidelity = "Lenient"
+)
 
 // ProviderChainStatus is what the sidecars report.
 type ProviderChainStatus struct {

@@ -24,6 +24,7 @@ func Translate(pc *v1alpha1.ProviderChain, source string) (failover.ChainConfig,
 	spec := pc.Spec
 	cc := failover.ChainConfig{
 		Name: pc.Name, Namespace: pc.Namespace, Revision: pc.Generation, Source: source,
+		Fidelity: failover.Fidelity(spec.Fidelity),
 	}
 	if t := spec.Timeouts; t != nil {
 		cc.Timeouts = d.timeouts("spec.timeouts", &t.Timeouts)
@@ -117,6 +118,9 @@ func (d *durations) provider(field string, p *v1alpha1.Provider) failover.Provid
 	}
 	if k := p.Request; k != nil {
 		out.Request = knobs(k)
+	}
+	if t := p.TLS; t != nil {
+		out.TLS = failover.TLS{CA: secretRef(t.CASecretKeyRef), ServerName: t.ServerName}
 	}
 	if a := p.Auth; a != nil {
 		if out.Auth = secretRef(a.SecretKeyRef); out.Auth.IsZero() {

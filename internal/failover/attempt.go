@@ -101,10 +101,8 @@ func (a *attempt) fail(ev Evidence) *fault {
 	}
 	ev.Now, ev.AppModel = time.Now(), a.choseModel()
 	f := &fault{verdict: Classify(ev)}
-	if a.entry.cfg.Auth.App && f.verdict.Blame == Credential {
-		// The key is the app's, so the app is told, and nobody else's calls
-		// are held back.
-		f.verdict.Blame, f.verdict.Action, f.verdict.Hold = Caller, Return, 0
+	if a.entry.cfg.Auth.App {
+		f.verdict = f.verdict.ofAppsKey()
 	}
 	absent := a.plan.op.notOffered(ev.Status, f.verdict)
 	if absent {

@@ -68,12 +68,13 @@ func Classify(ev Evidence) Verdict {
 // Anthropic's bodies, and those of the many servers that imitate them.
 type facts struct {
 	status   int
-	words    []string // error.type, error.code, error.status and what error.details says
+	words    []string // error.type, error.code, error.status, what error.details says, and the name of AWS's exception
 	said     string   // error.message
 	message  string   // the same in lower case, for the phrases of the table
 	param    string
 	html     bool
 	blocked  bool // a CDN's challenge
+	aws      bool // an error in AWS's own form, whatever dialect was spoken
 	appModel bool
 	gaveUp   bool          // the model said that it broke off; the word is the last
 	asked    time.Duration // the hint of Google's details
@@ -96,6 +97,7 @@ func factsOf(ev Evidence) *facts {
 		f.say(e.Text())
 	default:
 		f.read(inner)
+		f.readAWS(ev.Header, inner)
 	}
 	f.hint = retryHint(ev.Header, f.message, ev.Now)
 	if f.hint == 0 {
@@ -159,6 +161,25 @@ func (f *facts) read(e RawJSON) {
 	_ = EachElement(details, func(d RawJSON) bool { f.limits(d); return true })
 	f.say(e.Member("message").Text())
 	f.param = e.Member("param").Text()
+}
+
+// readAWS adds what an error of AWS's own form says: the exception's name stands
+// in a header, or in the body of what a stream was ended with, and may have a
+// namespace around it.
+func (f *facts) readAWS(h http.Header, body RawJSON) {
+	f.aws = h.Get("X-Amzn-Errortype") != ""
+	for _, name := range []string{h.Get("X-Amzn-Errortype"), body.Member("__type").Text(), body.Member("type").Text()} {
+		name, _, _ = strings.Cut(name, ":")
+		name = name[strings.LastIndexByte(name, '#')+1:]
+		if !strings.HasSuffix(name, "Exception") {
+			continue
+		}
+		f.words = slices.DeleteFunc(f.words, func(w string) bool { return strings.EqualFold(w, name) })
+		f.words = append(f.words, strings.ToUpper(name[:1])+name[1:])
+	}
+	if f.said == "" {
+		f.say(body.Member("Message").Text())
+	}
 }
 
 // word adds a word, if it is one.

@@ -49,6 +49,8 @@ var (
 	holdQuota   = hold{without: 15 * time.Minute, least: time.Second, most: time.Hour}
 	holdKey     = hold{without: 10 * time.Minute}
 	holdModel   = hold{without: time.Hour}
+	holdToken   = hold{without: time.Minute}
+	holdReady   = hold{without: 30 * time.Second, least: time.Second, most: 120 * time.Second}
 	holdPath    = hold{without: time.Minute}
 	holdBlocked = hold{without: 2 * time.Minute}
 	holdBilling = hold{without: 5 * time.Minute}

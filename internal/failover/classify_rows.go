@@ -5,40 +5,6 @@ import (
 	"slices"
 )
 
-// statusOfType gives the HTTP status that a provider's error type stands for,
-// for errors that arrive inside a 200.
-var statusOfType = map[string]int{
-	"invalid_request_error":     http.StatusBadRequest,
-	"invalid_prompt":            http.StatusBadRequest,
-	"authentication_error":      http.StatusUnauthorized,
-	"invalid_api_key":           http.StatusUnauthorized,
-	"billing_error":             http.StatusPaymentRequired,
-	"permission_error":          http.StatusForbidden,
-	"not_found_error":           http.StatusNotFound,
-	"model_not_found":           http.StatusNotFound,
-	"request_too_large":         http.StatusRequestEntityTooLarge,
-	"rate_limit_error":          http.StatusTooManyRequests,
-	"rate_limit_exceeded":       http.StatusTooManyRequests,
-	"insufficient_quota":        http.StatusTooManyRequests,
-	"api_error":                 http.StatusInternalServerError,
-	"server_error":              http.StatusInternalServerError,
-	"service_unavailable_error": http.StatusServiceUnavailable,
-	"server_is_overloaded":      http.StatusServiceUnavailable,
-	"timeout_error":             http.StatusGatewayTimeout,
-	"overloaded_error":          529, // Anthropic's own status
-
-	"INVALID_ARGUMENT":    http.StatusBadRequest,
-	"FAILED_PRECONDITION": http.StatusBadRequest,
-	"OUT_OF_RANGE":        http.StatusBadRequest,
-	"UNAUTHENTICATED":     http.StatusUnauthorized,
-	"PERMISSION_DENIED":   http.StatusForbidden,
-	"NOT_FOUND":           http.StatusNotFound,
-	"RESOURCE_EXHAUSTED":  http.StatusTooManyRequests,
-	"INTERNAL":            http.StatusInternalServerError,
-	"UNAVAILABLE":         http.StatusServiceUnavailable,
-	"DEADLINE_EXCEEDED":   http.StatusGatewayTimeout,
-}
-
 // answerRows are the faults with an answer, in the order in which they are
 // looked at: an exhausted account wears the status of a bad request or of a
 // rate limit, so money comes before both.
@@ -107,6 +73,23 @@ var answerRows = []row{
 		why: "the key was revoked or the provider's authentication is down; it is tried again later, never disabled for good",
 	},
 	{
+		fault: "F11", words: []string{"ExpiredTokenException"},
+		class: Unauthorized, blame: Credential, hold: holdToken,
+		why: "temporary keys of AWS are renewed by themselves",
+	},
+	{
+		fault: "F11", words: []string{
+			"UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException",
+		},
+		class: Unauthorized, blame: Credential, hold: holdKey,
+		why: "AWS sends what others send as a 401 as a 403",
+	},
+	{
+		fault: "F11", words: []string{"AccessDeniedException"}, phrases: []string{"api key is valid", "bearer token"},
+		class: Unauthorized, blame: Credential, hold: holdKey,
+		why: "a Bedrock API key that is not known",
+	},
+	{
 		fault: "F25", statuses: []int{http.StatusTooManyRequests}, phrases: []string{"extra usage is required for long context"},
 		class: ContextTooLong, blame: Caller,
 		why: "an entitlement for long prompts, not a limit of rate: this request goes elsewhere, the entry stays",
@@ -128,8 +111,11 @@ var answerRows = []row{
 	},
 	{
 		fault: "F03", statuses: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
-		phrases: []string{"prompt is too long", "maximum context length", "exceeds the context window", "exceed context limit", "exceeds the maximum number of tokens allowed"},
-		class:   ContextTooLong, blame: Caller, action: Return,
+		phrases: []string{
+			"prompt is too long", "maximum context length", "exceeds the context window", "exceed context limit",
+			"input is too long for requested model", "input tokens exceeded", "too many input tokens", "exceeds the maximum number of tokens allowed",
+		},
+		class: ContextTooLong, blame: Caller, action: Return,
 		why: "the same where it has no code of its own",
 	},
 	{
@@ -151,6 +137,33 @@ var answerRows = []row{
 		fault: "F26", statuses: []int{http.StatusNotFound}, when: func(f *facts) bool { return f.namesModel() && f.appModel },
 		class: ModelNotFound, blame: Caller, action: Return,
 		why: "the app chose a model that the provider does not know",
+	},
+	{
+		fault: "F27", words: []string{"ModelNotReadyException"},
+		class: ServiceUnavailable, blame: Entry, hold: holdReady,
+		why: "Bedrock is loading the model, under the status of a rate limit",
+	},
+	{
+		fault: "F27", words: []string{"ResourceNotFoundException"},
+		class: ModelNotFound, blame: Entry, hold: holdKey,
+		why: "Bedrock does not have the model here, or not any more",
+	},
+	{
+		fault: "F27", words: []string{"ValidationException"}, when: func(f *facts) bool {
+			return !f.appModel && (f.mentions("on-demand throughput") || f.mentions("model identifier is invalid"))
+		},
+		class: ModelNotFound, blame: Entry, hold: holdKey,
+		why: "a model id that this region or account cannot use; Bedrock sends it as a bad request",
+	},
+	{
+		fault: "F12", words: []string{"ValidationException"}, phrases: []string{"operation not allowed", "model access"},
+		class: PermissionDenied, blame: Entry, hold: holdKey,
+		why: "the account has no access to the model, which Bedrock says as a bad request",
+	},
+	{
+		fault: "F21", words: []string{"ServiceQuotaExceededException"},
+		class: QuotaExceeded, blame: Entry, hold: holdQuota,
+		why: "a quota of the account for this model, under the status of a bad request",
 	},
 	{
 		fault: "F26", when: func(f *facts) bool {
@@ -258,6 +271,11 @@ var answerRows = []row{
 		fault: "F33", statuses: []int{520, 521, 522, 523, 524, 525, 526, 527, 530},
 		class: BadGateway, blame: Host, strike: true, retry: true,
 		why: "Cloudflare's own errors about the provider's origin",
+	},
+	{
+		fault: "F28", statuses: []int{http.StatusFailedDependency},
+		class: ServerError, blame: Entry, strike: true, retry: true,
+		why: "Bedrock's own word for a model that failed, also in the middle of a stream",
 	},
 	{
 		fault: "F28", when: func(f *facts) bool { return f.status >= 500 },

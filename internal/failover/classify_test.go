@@ -87,6 +87,11 @@ func TestEveryCapturedFaultGetsItsVerdict(t *testing.T) {
 	if got, want := said(Classify(ev)), `ModelNotFound caller return - - 0s "404 invalid_request_error"`; got != want {
 		t.Errorf("a model that the app chose:\n got %s\nwant %s", got, want)
 	}
+	_, ev = fixture(t, "testdata/faults/bedrock/F27-on-demand.http")
+	ev.AppModel = true
+	if got, want := said(Classify(ev)), `InvalidRequest caller return - - 0s "400 ValidationException"`; got != want {
+		t.Errorf("a model that the app chose at Bedrock:\n got %s\nwant %s", got, want)
+	}
 	for i, r := range answerRows {
 		if !hit[i] && r.why != "the app chose a model that the provider does not know" {
 			t.Errorf("no fixture hits row %d, %s: %s", i, r.fault, r.why)
@@ -110,6 +115,8 @@ func TestEveryFaultWithoutAnAnswerGetsItsVerdict(t *testing.T) {
 		{errContent, `UnexpectedContent entry next strike - 0s`},
 		{errEncoding, `UnexpectedContent host next strike - 0s`},
 		{ErrEventTooLarge, `UnexpectedContent entry next strike - 0s`},
+		{fmt.Errorf("%w: checksum", ErrFrame), `UnexpectedContent entry next strike - 0s`},
+		{fmt.Errorf("%w: %w", ErrNoCredential, dial(syscall.ECONNREFUSED)), `NoCredential credential next - - 30s`},
 		{errEmpty, `EmptyAnswer entry next strike - 0s`},
 		{errTruncated, `Truncated entry next strike - 0s`},
 		{ErrShutdown, `ServiceUnavailable self drop - - 0s`},

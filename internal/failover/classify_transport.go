@@ -48,7 +48,7 @@ var errorRows = []transportRow{
 		fault: "F64", class: UnexpectedContent, blame: Host, strike: true,
 		why: "damaged, or packed in a way that was not asked for, which is its edge's doing",
 	}},
-	{is(errContent, ErrEventTooLarge), row{
+	{is(errContent, ErrEventTooLarge, ErrFrame), row{
 		fault: "F59", class: UnexpectedContent, blame: Entry, strike: true,
 		why: "not the dialect that was asked for",
 	}},
@@ -63,6 +63,10 @@ var errorRows = []transportRow{
 	{is(ErrShutdown), row{
 		fault: "F66", class: ServiceUnavailable, blame: Self, action: Drop,
 		why: "our own end",
+	}},
+	{is(ErrNoCredential), row{
+		fault: "F11", class: NoCredential, blame: Credential, hold: holdReady,
+		why: "whoever issues the credential gave none, which says nothing about the provider's host",
 	}},
 	{isSpent, row{
 		fault: "F66", class: EgressDown, blame: Self,

@@ -26,6 +26,7 @@ type ChainConfig struct {
 	Retry         Retry
 	Breaker       Breaker
 	Notifications Notifications
+	Fidelity      Fidelity // default Balanced
 }
 
 // ProviderConfig is one entry of a chain.
@@ -43,6 +44,7 @@ type ProviderConfig struct {
 	// defaults to 180 s.
 	Reasoning bool
 	Request   Knobs
+	TLS       TLS
 	Timeouts  Timeouts // overrides of the chain's
 	Breaker   Breaker  // overrides of the chain's
 }
@@ -75,6 +77,13 @@ type SecretRef struct {
 
 // IsZero reports whether no source is set.
 func (r SecretRef) IsZero() bool { return r == SecretRef{} }
+
+// TLS is how the connection to an in-house endpoint is trusted. The zero value
+// trusts the authorities of the machine, under the name in the address.
+type TLS struct {
+	CA         SecretRef // certificates in PEM form; where set, no other authority is trusted
+	ServerName string    // in the endpoint's certificate; empty: the name in the address
+}
 
 // Timeouts bound the stages of one request. Zero means absent.
 type Timeouts struct {

@@ -87,7 +87,19 @@ type Dialects interface {
 type TranslateOptions struct {
 	Model string // what the entry is asked for
 	Quirks
+	// Fidelity is the chain's; empty: Balanced.
+	Fidelity Fidelity
 }
+
+// Fidelity says how much a translation may lose before the entry is skipped.
+type Fidelity string
+
+// The degrees.
+const (
+	Strict   Fidelity = "Strict"   // nothing that would be worth a note
+	Balanced Fidelity = "Balanced" // what the app's code does not rely on
+	Lenient  Fidelity = "Lenient"  // shapes and guarantees, too, but no content
+)
 
 // Quirks are what a server expects of a translated request beyond its dialect.
 // The zero value is the dialect as its inventor speaks it.
@@ -106,6 +118,8 @@ type Quirks struct {
 	ToolIDs ToolIDs
 	// StreamUsage is how the token counts of a stream are had.
 	StreamUsage StreamUsage
+	// ModelInPath tells that a call cannot be addressed without a model.
+	ModelInPath bool
 }
 
 // ToolIDs is a form of the ids of tool calls.

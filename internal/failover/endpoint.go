@@ -13,6 +13,10 @@ import (
 // mounted into the sidecar at all, which only a new pod can change.
 var ErrSecretNotMounted = errors.New("the Secret is not mounted into the sidecar")
 
+// ErrNoCredential is part of the error of a call that could not be sent because
+// whoever issues its credential gave none.
+var ErrNoCredential = errors.New("no credential could be had")
+
 // Endpoints builds the way to a provider. Package provider implements it.
 type Endpoints interface {
 	// Endpoint prepares one entry. The error names the field and the fix. The

@@ -21,6 +21,10 @@ const MaxEventSize = 32 << 20
 // ErrEventTooLarge reports an event beyond MaxEventSize.
 var ErrEventTooLarge = errors.New("stream event larger than 32 MiB")
 
+// ErrFrame reports a stream whose framing is damaged, where events come in
+// frames.
+var ErrFrame = errors.New("damaged frame in the stream")
+
 // Splitter cuts a byte stream into server-sent events. It accepts LF, CRLF and
 // CR line ends, a byte order mark at the start, several data lines, a missing
 // space after the colon, comments, and a last event without a blank line. It

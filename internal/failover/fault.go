@@ -118,3 +118,18 @@ type Verdict struct {
 	// type or code ("529 overloaded_error"), never its message.
 	Detail string
 }
+
+// ofAppsKey is the verdict about a fault of a key that is the app's own. A key
+// that is not known is the app's own mistake, which it is told at once; what
+// its account lacks is no reason to stop. Neither holds back the calls of
+// anybody who sends another key.
+func (v Verdict) ofAppsKey() Verdict {
+	if v.Blame != Credential {
+		return v
+	}
+	v.Blame, v.Action, v.Strike, v.Hold = Nobody, Next, false, 0
+	if v.Class == Unauthorized {
+		v.Blame, v.Action = Caller, Return
+	}
+	return v
+}

@@ -119,13 +119,14 @@ func newProviderError(a *attempt, ev Evidence, v Verdict) *providerError {
 }
 
 // answer hands it to the app: byte for byte in the app's own dialect, else
-// rewritten into it. A page in place of JSON is wrapped, since no SDK reads it;
+// rewritten into it. A page in place of JSON is wrapped, since no SDK reads it,
+// as is AWS's own form of an error, which no dialect has;
 // an error that came inside a 200 gets the status that it should have had.
 func (p *providerError) answer(w *walk) *Answer {
 	a := &Answer{Status: p.facts.status}
 	body := p.body
 	switch {
-	case p.translated, p.facts.html, p.inBand && !RawJSON(body).Member("error").Present():
+	case p.translated, p.facts.html, p.facts.aws, p.inBand && !RawJSON(body).Member("error").Present():
 		body = w.engine.dialects.Format(w.req.Operation.Dialect).ErrorBody(p.appError())
 		a.Header = translatedHeader(p.header, false)
 	case p.inBand:

@@ -39,30 +39,44 @@ func (k Knobs) check() error {
 	return nil
 }
 
-// apply returns the body with its members changed; every other byte of a value
-// stays as it is. A body that is no object is returned as it is.
-func (k Knobs) apply(body []byte) []byte {
-	out := make([]byte, 0, len(body)+64)
-	out = append(out, '{')
-	add := func(name string, value []byte) {
-		if len(out) > 1 {
-			out = append(out, ',')
+// Apply returns the body with its members changed; every other byte stays as
+// it is. A body that is no object is returned as it is.
+func (k Knobs) Apply(body []byte) []byte {
+	open := skipSpace(body, 0) + 1
+	out := append(make([]byte, 0, len(body)+64), body[:min(open, len(body))]...)
+	set := make([]bool, len(k.Set))
+	done, empty := open, true // body[:done] is dealt with
+	err := eachMember(body, func(name []byte, start, end int) bool {
+		from := done
+		done = end
+		at := slices.IndexFunc(k.Set, func(m Member) bool { return m.Name == string(name) })
+		if at < 0 && slices.Contains(k.Drop, string(name)) {
+			return true
 		}
-		out = append(appendJSONString(out, name), ':')
-		out = append(out, value...)
-	}
-	err := EachMember(body, func(name []byte, value RawJSON) bool {
-		n := string(name)
-		if !slices.Contains(k.Drop, n) && !slices.ContainsFunc(k.Set, func(m Member) bool { return m.Name == n }) {
-			add(n, value)
+		if comma := skipSpace(body, from); empty && body[comma] == ',' {
+			from = comma + 1 // those in front of it are gone
 		}
+		empty = false
+		if at < 0 {
+			out = append(out, body[from:end]...)
+			return true
+		}
+		set[at] = true
+		out = append(append(out, body[from:start]...), k.Set[at].Value...)
 		return true
 	})
 	if err != nil {
 		return body
 	}
-	for _, m := range k.Set {
-		add(m.Name, m.Value)
+	for i, m := range k.Set {
+		if set[i] {
+			continue
+		}
+		if !empty {
+			out = append(out, ',')
+		}
+		empty = false
+		out = append(append(appendJSONString(out, m.Name), ':'), m.Value...)
 	}
-	return append(out, '}')
+	return append(out, body[done:]...)
 }

@@ -9,12 +9,16 @@ import (
 func TestKnobsChangeTheirMembersAndNoOtherByte(t *testing.T) {
 	k := Knobs{Drop: []string{"temperature", "not-there"}, Set: []Member{{"store", RawJSON("false")}, {"top_p", RawJSON("0.10")}}}
 	for body, want := range map[string]string{
-		`{"model":"m", "temperature" : 1e0,"top_p":1,"x":{"temperature": 1.0, "b":[ 1 ]}}`: `{"model":"m","x":{"temperature": 1.0, "b":[ 1 ]},"store":false,"top_p":0.10}`,
-		`{}`:                  `{"store":false,"top_p":0.10}`,
-		`{"temperature":"<"}`: `{"store":false,"top_p":0.10}`,
-		`[1]`:                 `[1]`,
+		` {"model":"m", "temperature" : 1e0,` + "\n" + `"top_p" : 1,"x":{"temperature": 1.0, "b":[ 1 ]} } `: ` {"model":"m",` + "\n" + `"top_p" : 0.10,"x":{"temperature": 1.0, "b":[ 1 ]},"store":false } `,
+		`{"temperature":1 , "temperature":2, "m\u006fdel":"\u00e9"}`:                                        `{ "m\u006fdel":"\u00e9","store":false,"top_p":0.10}`,
+		`{ "temp\u0065rature":1, "a":1}`:                                                                    `{ "a":1,"store":false,"top_p":0.10}`,
+		`{"store":null,"top_p":[1]}`:                                                                        `{"store":false,"top_p":0.10}`,
+		`{}`:                                                                                                `{"store":false,"top_p":0.10}`,
+		`{"temperature":"<"}`:                                                                               `{"store":false,"top_p":0.10}`,
+		`[1]`:                                                                                               `[1]`,
+		``:                                                                                                  ``,
 	} {
-		if got := string(k.apply([]byte(body))); got != want || body[0] == '{' && !json.Valid([]byte(got)) {
+		if got := string(k.Apply([]byte(body))); got != want || body != "" && !json.Valid([]byte(got)) {
 			t.Errorf("%s became %s, want %s", body, got, want)
 		}
 	}

@@ -245,6 +245,7 @@ func (cc ChainConfig) withDefaults() ChainConfig {
 	cc.Retry.Attempts = or(cc.Retry.Attempts, new(DefaultRetryAttempts))
 	cc.Retry.MaxDelay = or(cc.Retry.MaxDelay, DefaultRetryMaxDelay)
 	cc.Timeouts.Chain = or(cc.Timeouts.Chain, DefaultChain)
+	cc.Fidelity = or(cc.Fidelity, Balanced)
 	cc.Providers = slices.Clone(cc.Providers)
 	for i := range cc.Providers {
 		p := &cc.Providers[i]

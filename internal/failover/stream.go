@@ -25,6 +25,7 @@ type streamBody struct {
 	finished  bool // the terminal event has come
 	failure   []byte
 	failed    bool // the provider's error event has come; its data is failure
+	found     bool // that it failed is the translation's own finding, not an error event
 	usage     Usage
 	malformed int
 
@@ -67,8 +68,8 @@ func (b *streamBody) hold() *Evidence {
 		// What came in one read was not seen by the app yet, so a fault right
 		// behind the first content can still be a failover.
 		switch {
-		case b.failed && b.trans != nil && !saysWhy(b.failure):
-			return ev(errEmpty) // the translation's own finding
+		case b.failed && b.found:
+			return ev(errEmpty)
 		case b.failed:
 			return ev(errInBand)
 		case errors.Is(err, io.EOF) && (b.contented && b.finished || b.complete()):
@@ -154,6 +155,7 @@ func (b *streamBody) take(ev Event) {
 		if len(b.failure) == 0 { // an error outside of any event
 			b.failure = bytes.Clone(ev.Raw)
 		}
+		b.found = b.attempt.format.Progress(ev).Kind != Failed
 	case Malformed:
 		if b.malformed++; !b.contented {
 			b.failure = bytes.Clone(ev.Raw)

@@ -190,7 +190,7 @@ func (w *walk) unfit(e *entry) (Class, *IneligibleError) {
 		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "no entry speaks a dialect of this family"}
 	case !native && e.cfg.Auth.App:
 		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "the provider " + strconv.Quote(e.cfg.Name) + " gets the app's own key, which is good in its own dialect only"}
-	case w.modelFor(e) == "" && (!native || w.appModel == "" && w.shape.Model != ""):
+	case w.modelFor(e) == "" && (!native || w.appModel == "" && w.shape.Model != "" || e.endpoint.Quirks().ModelInPath && !w.req.Operation.Pass):
 		return NoModel, &IneligibleError{Field: "model", Reason: "the provider " + strconv.Quote(e.cfg.Name) + " has no model of its own for this request"}
 	case !native && w.req.Operation.Whole:
 		return Ineligible, &IneligibleError{Field: w.req.Operation.Path, Reason: "only an entry that speaks this dialect itself can answer it"}
@@ -214,7 +214,7 @@ func (w *walk) plan(e *entry) (plan, bool) {
 		p.body = w.shape.withModel(w.req.Body, p.model)
 	}
 	if !e.cfg.Request.IsZero() && !p.op.Pass {
-		p.body = NewReplay(e.cfg.Request.apply(p.body.Whole()))
+		p.body = NewReplay(e.cfg.Request.Apply(p.body.Whole()))
 	}
 	return p, true
 }
@@ -229,7 +229,7 @@ func (w *walk) translate(e *entry, p plan) (plan, bool) {
 			continue
 		}
 		t, err := w.engine.dialects.Translate(w.req.Operation.Dialect, to, w.req.Body.Bytes(),
-			TranslateOptions{Model: p.model, Quirks: e.endpoint.Quirks()})
+			TranslateOptions{Model: p.model, Quirks: e.endpoint.Quirks(), Fidelity: w.chain.Config.Fidelity})
 		if err == nil {
 			w.req.Body.Keep() // a translation may refer to it until the answer ends
 			p.op, p.translation, p.body = op, t, NewReplay(e.knobs(t.Body()))
@@ -255,13 +255,13 @@ func (e *entry) knobs(body []byte) []byte {
 	if e.cfg.Request.IsZero() {
 		return body
 	}
-	return e.cfg.Request.apply(body)
+	return e.cfg.Request.Apply(body)
 }
 
 // translatable gives the operation of a dialect that answers can be translated
 // from.
 func translatable(d Dialect) (Operation, bool) {
-	for _, op := range []Operation{ChatCompletions, Messages, Responses, GenerateContent} {
+	for _, op := range []Operation{ChatCompletions, Messages, Responses, GenerateContent, Converse} {
 		if op.Dialect == d {
 			return op, true
 		}

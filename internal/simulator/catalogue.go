@@ -19,8 +19,8 @@ type Scenario struct {
 
 // Catalogue returns all named faults, in the order of the list that the command prints.
 func Catalogue() []Scenario {
-	return append(withGemini(slices.Concat(credentialScenarios(), statusScenarios(), edgeScenarios(), answerScenarios(), streamScenarios())),
-		geminiScenarios()...)
+	all := slices.Concat(credentialScenarios(), statusScenarios(), edgeScenarios(), answerScenarios(), streamScenarios())
+	return slices.Concat(withBedrock(withGemini(all)), geminiScenarios(), bedrockScenarios())
 }
 
 // Lookup returns a fault of the catalogue for a kind of provider. The fault may be changed before it is set.

@@ -64,8 +64,11 @@ type anthropicCode struct {
 
 // body is the error as JSON, with the placeholders of [Fault.Body].
 func (e apiError) body(kind Kind) string {
-	if kind == Gemini {
+	switch kind {
+	case Gemini:
 		return e.geminiBody()
+	case Bedrock:
+		return encode(awsMessage{e.message})
 	}
 	if kind == Anthropic {
 		out := anthropicError{Type: "error", RequestID: "{{request_id}}"}
@@ -111,6 +114,9 @@ func (f *Fault) errorFor(kind Kind, status int) apiError {
 		}
 	case Gemini:
 		e, fallback.kind = geminiErrors[status], "UNKNOWN"
+	}
+	if kind == Bedrock {
+		e = bedrockErrorFor(status)
 	}
 	if e.message == "" {
 		e = fallback
@@ -194,6 +200,10 @@ func tooLargeError(kind Kind) apiError {
 // providerHeaders sets the headers that the provider sends with every answer.
 func (p *Provider) providerHeaders(h http.Header, x *exchange) {
 	now := time.Now().UTC()
+	if p.config.Kind == Bedrock {
+		h.Set("X-Amzn-Requestid", x.id)
+		return
+	}
 	if p.config.Kind == Gemini { // It names no request and no limits.
 		h.Set("Server", "scaffolding on HTTPServer2")
 		h.Set("Vary", "X-Origin, Referer, Origin,Accept-Encoding")

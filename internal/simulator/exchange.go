@@ -35,6 +35,7 @@ type exchange struct {
 	body   []byte
 	model  string
 	stream bool
+	action string // Last segment of the path, at Bedrock.
 	fault  *Fault
 	rec    *Request
 
@@ -80,6 +81,8 @@ func (x *exchange) answer() error {
 		return x.sendError(tooLargeError(x.p.config.Kind))
 	}
 	switch x.p.config.Kind {
+	case Bedrock:
+		return x.bedrock()
 	case Anthropic:
 		return x.anthropic()
 	case Gemini:
@@ -98,7 +101,10 @@ func (x *exchange) read() (tooLarge bool, err error) {
 	// Whether the body is valid is for the checks to say; a fault applies to invalid requests too.
 	_ = json.Unmarshal(body, &peek)
 	x.body, x.model, x.stream = body, peek.Model, peek.Stream
-	if x.p.config.Kind == Gemini {
+	switch x.p.config.Kind {
+	case Bedrock:
+		x.bedrockTarget()
+	case Gemini:
 		x.readTarget()
 	}
 	x.p.update(func() { x.rec.Body, x.rec.Model, x.rec.Stream = body, x.model, x.stream })
@@ -185,12 +191,18 @@ func (x *exchange) fill(body string) string {
 
 // sendError sends an error of the provider as a response.
 func (x *exchange) sendError(e apiError) error {
+	if x.p.config.Kind == Bedrock {
+		x.w.Header().Set("X-Amzn-Errortype", e.kind+":http://internal.amazon.com/coral/com.amazon.bedrock/")
+	}
 	x.header(e.status, "application/json")
 	return x.finish(x.fill(e.body(x.p.config.Kind)))
 }
 
 // contentType is the media type of a good answer.
 func (x *exchange) contentType() string {
+	if x.stream && x.p.config.Kind == Bedrock {
+		return "application/vnd.amazon.eventstream"
+	}
 	if x.stream {
 		return "text/event-stream; charset=utf-8"
 	}

@@ -127,7 +127,7 @@ func (f *Fault) instead() bool {
 // streamsOnly reports whether the effect has no meaning for a unary answer.
 func (f *Fault) streamsOnly() bool {
 	switch f.Effect {
-	case ErrorEvent, Malformed, NoTerminal, DoubleTerminal, Oddities, CRLF:
+	case ErrorEvent, Malformed, NoTerminal, DoubleTerminal, Oddities, CRLF, BadChecksum:
 		return true
 	}
 	return false

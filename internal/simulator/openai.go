@@ -68,6 +68,8 @@ func (p *Provider) models() []string {
 	switch {
 	case len(p.config.Models) > 0:
 		return p.config.Models
+	case p.config.Kind == Bedrock:
+		return bedrockModels
 	case p.config.Kind == Anthropic:
 		return []string{"claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5"}
 	case p.config.Kind == Gemini:

@@ -11,11 +11,12 @@ import (
 type phase int
 
 const (
-	prelude  phase = iota // Before any content: role chunk, message_start.
-	content               // A piece of the answer.
-	frame                 // Between contents: starts and stops of blocks.
-	closing               // The finish and the usage.
-	terminal              // [DONE], message_stop, response.completed.
+	prelude   phase = iota // Before any content: role chunk, message_start.
+	content                // A piece of the answer.
+	frame                  // Between contents: starts and stops of blocks.
+	closing                // The finish and the usage.
+	terminal               // [DONE], message_stop, response.completed.
+	exception              // An error that Bedrock sends in place of an event.
 )
 
 // event is one server-sent event. Without a name it has a data line only.
@@ -200,7 +201,12 @@ func (x *exchange) middle(a reply, next event) (over bool, err error) {
 			data = next.data[:len(next.data)/2]
 		}
 		return false, x.write(x.encode(event{name: next.name, data: data}))
+	case BadChecksum:
+		return false, x.write(spoiled(x.encode(next)))
 	case Oddities:
+		if x.p.config.Kind == Bedrock {
+			return false, x.write(x.encode(a.odd))
+		}
 		return false, x.write(": a comment" + x.eol + x.eol + x.encode(a.odd))
 	}
 	return false, nil
@@ -217,6 +223,9 @@ func (x *exchange) errorEvent() event {
 		}
 	}
 	e := f.errorFor(kind, status)
+	if kind == Bedrock {
+		return exceptionFor(e)
+	}
 	ev := event{data: e.body(kind)}
 	switch {
 	case kind == Anthropic:
@@ -233,6 +242,9 @@ func (x *exchange) errorEvent() event {
 
 // encode writes an event as it goes over the wire. Data never contains a line break.
 func (x *exchange) encode(ev event) string {
+	if x.p.config.Kind == Bedrock {
+		return x.frame(ev)
+	}
 	var b strings.Builder
 	if ev.name != "" {
 		b.WriteString("event: " + ev.name + x.eol)

@@ -105,6 +105,9 @@ func (p *Provider) keyOf(h http.Header) string {
 		return h.Get("X-Api-Key")
 	}
 	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
+	if p.config.Kind == Bedrock && scheme == signatureScheme {
+		return p.awsKeyOf(h.Get("Authorization"))
+	}
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
@@ -130,7 +133,10 @@ func (p *Provider) knows(model string) bool {
 	if len(p.config.Models) > 0 {
 		return slices.Contains(p.config.Models, model)
 	}
-	if p.config.Kind == Gemini {
+	switch p.config.Kind {
+	case Bedrock:
+		return knowsBedrock(model)
+	case Gemini:
 		return strings.HasPrefix(model, "gemini-")
 	}
 	return strings.HasPrefix(model, "claude-") == (p.config.Kind == Anthropic)

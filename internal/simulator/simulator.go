@@ -1,6 +1,6 @@
 // Package simulator is a set of LLM providers on loopback that speak the wire formats of OpenAI (Chat Completions,
-// Responses, Embeddings, Models), Anthropic (Messages, count_tokens, Models) and Gemini (generateContent,
-// streamGenerateContent, countTokens, models), and that fail on command.
+// Responses, Embeddings, Models), Anthropic (Messages, count_tokens, Models), Gemini (generateContent,
+// streamGenerateContent, countTokens, models) and Amazon Bedrock (Converse, InvokeModel), and that fail on command.
 //
 // A request goes through one path: [Simulator.Handler] finds the provider, the provider records the request, picks the
 // active [Fault] (if one matches), checks the request by the provider's published rules, builds the whole answer (one
@@ -57,7 +57,7 @@ type ProviderConfig struct {
 
 // Options configure a [Simulator]. The zero value is usable.
 type Options struct {
-	// Providers to simulate. Empty: one of each kind, named "openai", "anthropic" and "gemini", taking any key.
+	// Providers to simulate. Empty: one of each kind, named "openai", "anthropic", "gemini" and "bedrock", taking any key.
 	Providers []ProviderConfig
 	// TokenDelay is the pause before each content event of a stream; a unary answer takes as long as its stream
 	// would. Default none.
@@ -79,7 +79,7 @@ type Simulator struct {
 // New returns a simulator of the given providers. It fails on a missing or doubled name and on an unknown kind.
 func New(opts Options) (*Simulator, error) {
 	if len(opts.Providers) == 0 {
-		opts.Providers = []ProviderConfig{{Name: "openai", Kind: OpenAI}, {Name: "anthropic", Kind: Anthropic}, {Name: "gemini", Kind: Gemini}}
+		opts.Providers = []ProviderConfig{{Name: "openai", Kind: OpenAI}, {Name: "anthropic", Kind: Anthropic}, {Name: "gemini", Kind: Gemini}, {Name: "bedrock", Kind: Bedrock}}
 	}
 	if opts.KeepAlive <= 0 {
 		opts.KeepAlive = time.Second
@@ -93,8 +93,8 @@ func New(opts Options) (*Simulator, error) {
 		switch {
 		case c.Name == "" || c.Name == "-" || c.Name == "v1" || c.Name == "v1beta" || strings.Contains(c.Name, "/"):
 			return nil, fmt.Errorf("provider name %q: use one path segment other than %q, %q and %q", c.Name, "-", "v1", "v1beta")
-		case !slices.Contains([]Kind{OpenAI, Anthropic, Gemini}, c.Kind):
-			return nil, fmt.Errorf("provider %s: kind %q is unknown, use %q, %q or %q", c.Name, c.Kind, OpenAI, Anthropic, Gemini)
+		case !slices.Contains([]Kind{OpenAI, Anthropic, Gemini, Bedrock}, c.Kind):
+			return nil, fmt.Errorf("provider %s: kind %q is unknown, use %q, %q, %q or %q", c.Name, c.Kind, OpenAI, Anthropic, Gemini, Bedrock)
 		case s.Provider(c.Name) != nil:
 			return nil, fmt.Errorf("provider %s is named twice, give each its own name", c.Name)
 		}
@@ -123,8 +123,8 @@ func (s *Simulator) Close() { s.cancel(errClosed) }
 
 // Handler serves all providers and the admin paths under /-/. /NAME/v1/... goes to the provider of that name. A plain
 // /v1/... goes to the first provider of the kind that the request speaks: Anthropic for paths under /v1/messages and
-// requests with an anthropic-version header, Gemini for paths under /v1beta/ and Vertex AI's under /v1/projects/, else
-// OpenAI.
+// requests with an anthropic-version header, Gemini for paths under /v1beta/ and Vertex AI's under /v1/projects/,
+// Bedrock for those under /model/, else OpenAI.
 func (s *Simulator) Handler() http.Handler {
 	return s.withAdmin(func(w http.ResponseWriter, r *http.Request) {
 		p, path := s.route(r)
@@ -160,6 +160,9 @@ func (s *Simulator) route(r *http.Request) (*Provider, string) {
 	}
 	if strings.HasPrefix(r.URL.Path, "/v1beta/") || strings.HasPrefix(r.URL.Path, vertexPrefix) {
 		kind = Gemini
+	}
+	if strings.HasPrefix(r.URL.Path, "/model/") {
+		kind = Bedrock
 	}
 	for _, p := range s.providers {
 		if p.config.Kind == kind {

@@ -192,9 +192,10 @@ func TestHeadersOfTheSidecarsOwnErrors(t *testing.T) {
 		status                               int
 	}{
 		{"not JSON", "POST", "/v1/chat/completions", "", `{"model":`, "not valid JSON", 400},
-		{"unknown path", "POST", "/v1/images/generations", "", `{}`, "/v1/images/generations", 404},
+		{"/v1 twice", "POST", "/v1/v1/chat/completions", "", `{}`, "/v1 twice", 404},
+		{"a path that is none", "POST", "/v1/files/%2e%2e/models", "", `{}`, "cannot be passed", 404},
 		{"foreign host", "POST", "/v1/chat/completions", "evil.example", `{}`, "", 421},
-		{"wrong method", "GET", "/v1/chat/completions", "", "", "POST", 405},
+		{"wrong method", "GET", "/v1/embeddings", "", "", "POST", 405},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), c.method, w.url+c.path, strings.NewReader(c.body))

@@ -316,7 +316,7 @@ func TestDecodeKeepsWhatWasWritten(t *testing.T) {
 			}
 		}
 	})
-	if diff := cmp.Diff([]string{"anthropic", "openai", "in-house"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"anthropic", "openai", "in-house", "team"}, names); diff != "" {
 		t.Errorf("providers (-want +got):\n%s", diff)
 	}
 	want := v1alpha1.ChainTimeouts{

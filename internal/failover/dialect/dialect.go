@@ -1,10 +1,10 @@
 // Package dialect knows the wire formats that apps and providers speak.
 //
-// Each format is one sub-package (chat, messages, responses, embeddings, gemini).
-// Its Format tells the walk what an event, an answer and an error look like;
-// that is all a request needs whose entry speaks the app's own dialect. A
-// request that must change dialect goes through the neutral form, so that N
-// formats need N decoders and N encoders:
+// Each format is one sub-package (chat, messages, responses, embeddings,
+// gemini, converse). Its Format tells the walk what an event, an answer and an
+// error look like; that is all a request needs whose entry speaks the app's own
+// dialect. A request that must change dialect goes through the neutral form, so
+// that N formats need N decoders and N encoders:
 //
 //	app's request    decoder of `from`   neutral.Request   encoder of `to`     entry
 //	entry's answer   decoder of `to`     neutral.Answer    encoder of `from`   app
@@ -19,6 +19,7 @@ package dialect
 import (
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/converse"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/embeddings"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
@@ -51,12 +52,15 @@ func New() failover.Dialects {
 				decodeAnswer: responses.DecodeAnswer, encodeAnswer: responses.EncodeAnswer,
 				decodeStream: responses.NewStreamDecoder, encodeStream: responses.NewStreamEncoder,
 			},
+			failover.BedrockConverse: {
+				encodeRequest: converse.EncodeRequest, decodeAnswer: converse.DecodeAnswer, decodeStream: converse.NewStreamDecoder,
+			},
 			failover.Gemini: {
 				encodeRequest: gemini.EncodeRequest, decodeAnswer: gemini.DecodeAnswer, decodeStream: gemini.NewStreamDecoder,
 			},
 		},
 	}
-	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}, gemini.Format{}} {
+	for _, f := range []failover.Format{chat.Format{}, responses.Format{}, embeddings.Format{}, messages.Format{}, gemini.Format{}, converse.Format{}} {
 		r.formats[f.Dialect()] = f
 	}
 	return r

@@ -243,7 +243,7 @@ func TestErrorsAreWrittenInTheWordsOfTheDialect(t *testing.T) {
 }
 
 func TestEveryErrorEventMeansFailedToItsOwnDialect(t *testing.T) {
-	for _, d := range []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.AnthropicMessages} {
+	for _, d := range []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.AnthropicMessages, failover.BedrockConverse} {
 		f := dialect.New().Format(d)
 		var s failover.Splitter
 		if _, err := s.Write(f.ErrorEvent(failover.AppError{Class: failover.Internal, Message: "a\nb"})); err != nil {
@@ -258,7 +258,7 @@ func TestEveryErrorEventMeansFailedToItsOwnDialect(t *testing.T) {
 
 func TestOnlyChatCompletesAStreamWithoutItsTerminalEvent(t *testing.T) {
 	for d, want := range map[failover.Dialect]string{
-		failover.OpenAIChat: "data: [DONE]\n\n", failover.OpenAIResponses: "", failover.OpenAIEmbeddings: "", failover.AnthropicMessages: "",
+		failover.OpenAIChat: "data: [DONE]\n\n", failover.OpenAIResponses: "", failover.OpenAIEmbeddings: "", failover.AnthropicMessages: "", failover.BedrockConverse: "",
 	} {
 		if got := string(dialect.New().Format(d).Closing()); got != want {
 			t.Errorf("%s: Closing = %q, want %q", d, got, want)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/cryptotest"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,11 +63,14 @@ var directions = map[string]direction{
 
 	"chat-to-gemini":        {failover.OpenAIChat, failover.Gemini},
 	"messages-to-gemini":    {failover.AnthropicMessages, failover.Gemini},
+	"chat-to-converse":      {failover.OpenAIChat, failover.BedrockConverse},
+	"messages-to-converse":  {failover.AnthropicMessages, failover.BedrockConverse},
 	"chat-to-responses":     {failover.OpenAIChat, failover.OpenAIResponses},
 	"messages-to-responses": {failover.AnthropicMessages, failover.OpenAIResponses},
 	"responses-to-chat":     {failover.OpenAIResponses, failover.OpenAIChat},
 	"responses-to-gemini":   {failover.OpenAIResponses, failover.Gemini},
 	"responses-to-messages": {failover.OpenAIResponses, failover.AnthropicMessages},
+	"responses-to-converse": {failover.OpenAIResponses, failover.BedrockConverse},
 }
 
 // cases runs f for every case of one kind (request, answer, stream) in a
@@ -85,6 +89,7 @@ func cases(t *testing.T, kind string, f func(t *testing.T, d direction, dir stri
 				if err := dec.Decode(&want); err != nil {
 					t.Fatalf("expect.json: %v", err)
 				}
+				cryptotest.SetGlobalRandom(t, 1) // ids that are minted
 				synctest.Test(t, func(t *testing.T) { f(t, d, dir, want) })
 			})
 		}
@@ -136,8 +141,8 @@ func checkMembers(t *testing.T, body []byte, want expectation) {
 	}
 }
 
-func at(body []byte, path string) failover.RawJSON {
-	v := failover.RawJSON(body)
+// at finds a member by its path.
+func at(v failover.RawJSON, path string) failover.RawJSON {
 	for step := range strings.SplitSeq(path, ".") {
 		v = child(v, step)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/chat"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/converse"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/gemini"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/messages"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
@@ -115,6 +116,7 @@ var sides = map[failover.Dialect]side{
 	failover.AnthropicMessages: {"msg_", func() neutral.StreamEncoder { return messages.NewStreamEncoder("m", true) }, messages.NewStreamDecoder},
 	failover.OpenAIResponses:   {"resp_", func() neutral.StreamEncoder { return responses.NewStreamEncoder("m", true) }, newResponsesReader},
 	failover.Gemini:            {"", func() neutral.StreamEncoder { return &geminiWriter{} }, gemini.NewStreamDecoder},
+	failover.BedrockConverse:   {"", func() neutral.StreamEncoder { return &converseEncoder{} }, converse.NewStreamDecoder},
 }
 
 // recut feeds bytes in random pieces through a splitter and decodes them.
@@ -166,8 +168,11 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 				stream, _ = encoder.Encode(stream, ev)
 			}
 			got := s.recut(t, side.decoder(), stream)
-			if d == failover.Gemini {
+			switch d {
+			case failover.Gemini:
 				want.usage.CacheWrite = 0 // it counts no writes
+			case failover.BedrockConverse:
+				want.usage.Reasoning = 0 // is not counted there
 			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(assembled{})); diff != "" {
 				t.Fatalf("%s, seed %d (-want +got):\n%s\n%s", d, seed, diff, stream)
@@ -177,8 +182,8 @@ func TestAStreamSurvivesEncodingCuttingAndDecoding(t *testing.T) {
 }
 
 // terminal returns where the data of the event ends without which a stream
-// counts as cut: the one with the finish reason for Chat and Gemini, and the
-// terminal event for the others.
+// counts as cut: the one with the finish reason for Chat, Gemini and Converse,
+// and the terminal event for the others.
 func terminal(t *testing.T, d failover.Dialect, stream string) int {
 	t.Helper()
 	at := -1
@@ -191,6 +196,8 @@ func terminal(t *testing.T, d failover.Dialect, stream string) int {
 		words, end = []string{`"finishReason"`}, "\r\n\r\n"
 	case failover.OpenAIResponses:
 		words = []string{"event: response.completed", "event: response.incomplete"}
+	case failover.BedrockConverse:
+		words = []string{"event: messageStop"}
 	}
 	for _, word := range words {
 		at = max(at, strings.LastIndex(stream, word))
@@ -259,7 +266,7 @@ func (s scribe) request() []byte {
 }
 
 func TestNoBodyIsSentThatTheProviderForbids(t *testing.T) {
-	sent := 0
+	sent, carried := 0, 0
 	for seed := range uint64(1000) {
 		s := scribe{rand.New(rand.NewPCG(seed, 3))}
 		body := s.request()
@@ -278,9 +285,17 @@ func TestNoBodyIsSentThatTheProviderForbids(t *testing.T) {
 		if problem := forbidden(failover.OpenAIChat, "m", back.Body()); problem != "" {
 			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, tr.Body(), back.Body())
 		}
+		other, err := dialect.New().Translate(failover.OpenAIChat, failover.BedrockConverse, body, failover.TranslateOptions{Model: "m"})
+		if err != nil {
+			continue
+		}
+		carried++
+		if problem := forbidden(failover.BedrockConverse, "m", other.Body()); problem != "" {
+			t.Fatalf("seed %d: %s\nfrom %s\nto   %s", seed, problem, body, other.Body())
+		}
 	}
-	if sent < 100 {
-		t.Errorf("only %d of 1000 requests were eligible; the test proves too little", sent)
+	if sent < 100 || carried < 50 {
+		t.Errorf("only %d and %d of 1000 requests were eligible; the test proves too little", sent, carried)
 	}
 }
 

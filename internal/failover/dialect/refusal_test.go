@@ -10,7 +10,12 @@ import (
 )
 
 func TestARequestWithoutAWayIsRefused(t *testing.T) {
-	for _, d := range []direction{{failover.OpenAIResponses, failover.OpenAIResponses}, {failover.OpenAIChat, failover.OpenAIEmbeddings}, {failover.OpenAIChat, failover.OpenAIChat}} {
+	for _, d := range []direction{
+		{failover.OpenAIResponses, failover.OpenAIResponses},
+		{failover.OpenAIChat, failover.OpenAIEmbeddings},
+		{failover.OpenAIChat, failover.OpenAIChat},
+		{failover.BedrockConverse, failover.OpenAIChat},
+	} {
 		tr, err := dialect.New().Translate(d.app, d.entry, []byte(`{}`), failover.TranslateOptions{})
 		if _, ok := err.(*failover.IneligibleError); !ok || tr != nil {
 			t.Errorf("%v: %v, %v; want a refusal", d, tr, err)
@@ -42,6 +47,10 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 			string(arguments) + `}}]},{"role":"tool","tool_call_id":"c","content":"y"}],"tools":[{"type":"function","function":{"name":"f","parameters":` + raw + `}}]}`,
 		"messages-to-chat": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
 			`}],"output_config":{"format":{"type":"json_schema","schema":` + raw + `}}}`,
+		"chat-to-converse": `{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":` +
+			string(arguments) + `}}]},{"role":"tool","tool_call_id":"c","content":"y"}],"tools":[{"type":"function","function":{"name":"f","parameters":` + raw + `}}]}`,
+		"messages-to-converse": `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":` + raw +
+			`},{"name":"g","input_schema":` + raw + `}]}`,
 	}
 	request["responses-to-chat"] = `{"input":"x","tools":[{"type":"function","name":"f","parameters":` + raw + `}],"text":{"format":{"type":"json_schema","name":"s","schema":` + raw + `}}}`
 	request["responses-to-messages"] = `{"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":` + string(arguments) +
@@ -50,6 +59,7 @@ func TestSchemasAndArgumentsKeepTheirBytes(t *testing.T) {
 	request["chat-to-responses"] = strings.TrimSuffix(request["chat-to-responses"], "}") + `,"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":` + raw + `}}}`
 	request["messages-to-responses"] = request["messages-to-chat"]
 	request["responses-to-gemini"] = request["responses-to-messages"]
+	request["responses-to-converse"] = request["responses-to-messages"]
 	request["chat-to-gemini"], request["messages-to-gemini"] = request["chat-to-messages"], request["messages-to-chat"]
 	for name, d := range directions {
 		model := map[failover.Dialect]string{failover.Gemini: "gemini-3-pro"}[d.entry]

@@ -19,6 +19,8 @@ func forbidden(d failover.Dialect, model string, body []byte) string {
 		return forbiddenInResponses(body)
 	case failover.Gemini:
 		return forbiddenInGemini(model, body)
+	case failover.BedrockConverse:
+		return forbiddenInConverse(body)
 	}
 	return forbiddenInMessages(body)
 }

@@ -30,16 +30,31 @@ type translation struct {
 
 func newTranslation(app, entry codec, body []byte, o failover.TranslateOptions) (*translation, error) {
 	t := &translation{app: app, entry: entry, model: o.Model}
-	req, err := app.decodeRequest(body, &t.notes)
-	if err != nil {
+	if err := t.request(body, o, nil); err != nil {
 		return nil, err
+	}
+	return t, faithful(o.Fidelity, &t.notes)
+}
+
+// request makes the entry's request of the app's. Under Lenient it begins anew
+// without what the entry refused, as often as that helps.
+func (t *translation) request(body []byte, o failover.TranslateOptions, refused []error) error {
+	t.notes = neutral.Notes{}
+	req, err := t.app.decodeRequest(body, &t.notes)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		if !relaxed(req, r, &t.notes) {
+			return r
+		}
 	}
 	t.streamUsage, t.echo = req.StreamUsage, req.Echo
-	t.body, err = entry.encodeRequest(req, neutral.Target{Model: o.Model, Quirks: o.Quirks, Caps: models.Of(o.Model)}, &t.notes)
-	if err != nil {
-		return nil, err
+	t.body, err = t.entry.encodeRequest(req, neutral.Target{Model: o.Model, Quirks: o.Quirks, Caps: models.Of(o.Model)}, &t.notes)
+	if err != nil && o.Fidelity == failover.Lenient {
+		return t.request(body, o, append(refused, err))
 	}
-	return t, nil
+	return err
 }
 
 // Body implements failover.Translation.

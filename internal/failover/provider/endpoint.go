@@ -19,6 +19,7 @@ type endpoint struct {
 	dialects  []failover.Dialect
 	secret    *secret // nil: no credential is sent
 	transport *http.Transport
+	trust     *trust // in the transport's place where tls is set
 }
 
 // Host implements failover.Endpoint.
@@ -32,6 +33,11 @@ func (e *endpoint) Quirks() failover.Quirks { return e.quirks }
 
 // Credential implements failover.Endpoint.
 func (e *endpoint) Credential() (failover.Credentials, error) {
+	if e.trust != nil {
+		if _, err := e.trust.transport(); err != nil {
+			return failover.Credentials{}, err
+		}
+	}
 	if e.secret == nil {
 		return failover.Credentials{}, nil
 	}
@@ -46,11 +52,21 @@ var errKeepsBreaking = fmt.Errorf("one connection after the other broke off befo
 // begun, is sent once more on a fresh connection; everything else is the
 // walk's decision.
 func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response, error) {
+	transport := e.transport
+	if e.trust != nil {
+		var err error
+		if transport, err = e.trust.transport(); err != nil {
+			return nil, fmt.Errorf("%w: %w", failover.ErrNoCredential, err)
+		}
+	}
 	req, err := e.request(ctx, call)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := e.transport.RoundTrip(req)
+	if req.GetBody != nil {
+		req.GetBody = again(transport, req.GetBody)
+	}
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		// A *url.Error would repeat the address with its query.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -66,6 +82,7 @@ func (e *endpoint) Send(ctx context.Context, call failover.Call) (*http.Response
 
 // request builds a call's HTTP request from nothing.
 func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Request, error) {
+	path, query := e.target(e.base, call) // of the call as it is, model included
 	header := e.header(call)
 	if e.edit != nil {
 		edited, err := e.edit(call, header)
@@ -79,15 +96,16 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 		return nil, err
 	}
 	u := *e.base
-	path, query := e.target(e.base, call)
 	if u.Path, err = url.PathUnescape(path); err != nil {
 		return nil, err
 	}
 	u.RawPath = path // used where Path would be escaped in another way
-	u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	if u.RawQuery = query; !e.noQuery {
+		u.RawQuery = joinQuery(query, withoutKeys(call.Query))
+	}
 	req := &http.Request{
 		Method: method(call.Operation), URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Body: body, ContentLength: call.Body.Size(), GetBody: e.again(call.Body),
+		Header: header, Body: body, ContentLength: call.Body.Size(), GetBody: call.Body.Reader,
 	}
 	switch {
 	case call.Body.Size() == 0: // a GET
@@ -98,6 +116,7 @@ func (e *endpoint) request(ctx context.Context, call failover.Call) (*http.Reque
 	}
 	if e.authorize != nil {
 		if err := e.authorize(ctx, req, call); err != nil {
+			req.Body.Close()
 			return nil, err
 		}
 	}
@@ -120,13 +139,13 @@ const resends = 2
 // server that refuses streams, while another provider could answer. The idle
 // connections are closed first: they are as old as the dead one, and the retry
 // needs one that is alive.
-func (e *endpoint) again(body *failover.Replay) func() (io.ReadCloser, error) {
+func again(transport *http.Transport, body func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	var asked atomic.Int32
 	return func() (io.ReadCloser, error) {
 		if asked.Add(1) > resends {
 			return nil, errKeepsBreaking
 		}
-		e.transport.CloseIdleConnections()
-		return body.Reader()
+		transport.CloseIdleConnections()
+		return body()
 	}
 }

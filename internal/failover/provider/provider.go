@@ -15,8 +15,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 )
@@ -34,6 +39,8 @@ type Options struct {
 	Log *slog.Logger
 	// Dial replaces the dialer of every transport, for tests without sockets.
 	Dial DialFunc
+	// Proxy finds the egress proxy of a request; nil: the environment's.
+	Proxy func(*http.Request) (*url.URL, error)
 }
 
 // Provider implements failover.Endpoints. It owns the transports and the
@@ -44,9 +51,12 @@ type Provider struct {
 
 	buffers failover.Buffers // through which bodies go out
 
+	aws atomic.Pointer[aws.Config] // the process's own identity at AWS, once it was read
+
 	mu         sync.Mutex
 	transports map[transportKey]*http.Transport
-	secrets    map[failover.SecretRef]*secret
+	secrets    map[secretKey]*secret
+	tokens     map[string]*tokens // by the fingerprint of what they are had with
 }
 
 var _ failover.Endpoints = (*Provider)(nil)
@@ -56,7 +66,7 @@ func New(opts Options) *Provider {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Provider{opts: opts, transports: map[transportKey]*http.Transport{}, secrets: map[failover.SecretRef]*secret{}}
+	p := &Provider{opts: opts, transports: map[transportKey]*http.Transport{}, secrets: map[secretKey]*secret{}, tokens: map[string]*tokens{}}
 	rand.Read(p.salt[:])
 	return p
 }
@@ -66,6 +76,13 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	k, ok := kinds[cfg.Type]
 	if !ok {
 		return nil, fmt.Errorf("type: %q is not known; write one of %s", cfg.Type, strings.Join(typeNames(), ", "))
+	}
+	if cfg.BaseURL == "" && k.home != nil {
+		home, err := k.home(p.opts.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		cfg.BaseURL = home
 	}
 	base, err := parseBaseURL(k, cfg.BaseURL, !cfg.Auth.IsZero())
 	if err != nil {
@@ -78,20 +95,47 @@ func (p *Provider) Endpoint(cfg failover.ProviderConfig) (failover.Endpoint, err
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Auth.App {
-		surface.authorize = appsOwn
-	}
 	if cfg.Auth.IsZero() && !surface.keyless {
 		return nil, fmt.Errorf("auth: a provider of type %s needs a key; add auth.secretKeyRef, auth.env or auth.file", cfg.Type)
 	}
-	e := &endpoint{surface: surface, base: base, dialects: surface.dialects, transport: p.transport(base, cfg.Timeouts.Connect)}
-	if len(cfg.Dialects) > 0 {
-		e.dialects = cfg.Dialects
+	if surface.dialects, err = spoken(surface, cfg); err != nil {
+		return nil, err
 	}
-	if !cfg.Auth.IsZero() && !cfg.Auth.App {
+	e := &endpoint{surface: surface, base: base, dialects: surface.dialects}
+	switch {
+	case cfg.Auth.App:
+		e.authorize = appsOwn
+	case !cfg.Auth.IsZero():
 		e.secret = p.secret(cfg.Auth)
 	}
-	return e, nil
+	if cfg.TLS == (failover.TLS{}) {
+		e.transport = p.transport(transportKey{host: hostID(base), connect: cfg.Timeouts.Connect}, nil)
+		return e, nil
+	}
+	e.trust, err = p.trust(base, cfg)
+	return e, err
+}
+
+// spoken are the dialects of an entry: those that it was told, where the
+// address has them, or those of the address.
+func spoken(s surface, cfg failover.ProviderConfig) ([]failover.Dialect, error) {
+	able := s.able
+	if able == nil {
+		able = slices.Concat(s.dialects, ofApps)
+	}
+	for _, d := range cfg.Dialects {
+		if !slices.Contains(able, d) {
+			return nil, fmt.Errorf("dialects: %s is not spoken at this address; leave it out, or write the type and baseURL that speak it", d)
+		}
+	}
+	spoken := s.dialects
+	if len(cfg.Dialects) > 0 {
+		spoken = cfg.Dialects
+	}
+	if cfg.Auth.App && !slices.ContainsFunc(spoken, func(d failover.Dialect) bool { return slices.Contains(ofApps, d) }) {
+		return nil, fmt.Errorf("auth.passthrough: no app speaks %s, so none has a key for it; write auth.secretKeyRef", spoken[0])
+	}
+	return spoken, nil
 }
 
 // Secret reads a secret value that is no provider's, such as a webhook's URL.
@@ -101,14 +145,25 @@ func (p *Provider) Secret(ref failover.SecretRef) (string, error) {
 	return c.Reveal(), err
 }
 
+// secretKey tells the readers apart.
+type secretKey struct {
+	ref  failover.SecretRef
+	text bool // of several lines
+}
+
 // secret finds the reader of a reference, which all its users share.
-func (p *Provider) secret(ref failover.SecretRef) *secret {
+func (p *Provider) secret(ref failover.SecretRef) *secret { return p.reader(secretKey{ref: ref}) }
+
+// text finds the reader of a reference to a text of several lines.
+func (p *Provider) text(ref failover.SecretRef) *secret { return p.reader(secretKey{ref, true}) }
+
+func (p *Provider) reader(key secretKey) *secret {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.secrets[ref]
+	s := p.secrets[key]
 	if s == nil {
-		s = &secret{ref: ref, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:], log: p.opts.Log}
-		p.secrets[ref] = s
+		s = &secret{secretKey: key, dir: p.opts.SecretsDir, getenv: p.opts.Getenv, salt: p.salt[:], log: p.opts.Log}
+		p.secrets[key] = s
 	}
 	return s
 }

@@ -142,7 +142,7 @@ func TestANameThatTurnsToAForbiddenAddressIsNotDialled(t *testing.T) {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	e := entry(t, Options{}, "http://localhost:"+port, nil)
 	own := New(Options{OwnPorts: []string{port}})
-	e.transport = own.newTransport(time.Second)
+	e.transport = own.newTransport(transportKey{connect: time.Second}, nil)
 	if _, err := send(t, e); err == nil || !errors.Is(err, errOwnAddress) || reached {
 		t.Errorf("the sidecar called itself: %v", err)
 	}

@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +26,7 @@ import (
 // meanwhile gets the value that is known, so nobody waits for a disk but those
 // who need the very first one.
 type secret struct {
-	ref    failover.SecretRef
+	secretKey
 	dir    string
 	getenv func(string) string
 	salt   []byte
@@ -179,12 +181,15 @@ func (s *secret) name() string {
 // check accepts a value that was read.
 func (s *secret) check(value string) (failover.Credentials, error) {
 	value = strings.TrimSpace(value)
+	if compact := new(bytes.Buffer); strings.HasPrefix(value, "{") && json.Compact(compact, []byte(value)) == nil {
+		value = compact.String() // a set of keys, which people write over several lines
+	}
 	switch {
 	case value == "" && s.ref.Env != "":
 		return failover.Credentials{}, fmt.Errorf("%s: is not set; give it to the sidecar", s.name())
 	case value == "":
 		return failover.Credentials{}, fmt.Errorf("%s: is empty", s.name())
-	case strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+	case !s.text && strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		return failover.Credentials{}, fmt.Errorf("%s: holds a line break or another control character; store the key alone", s.name())
 	}
 	mac := hmac.New(sha256.New, s.salt)

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +15,9 @@ type kind struct {
 	baseURL string // default; empty: the entry must name it
 	path    string // of a base URL that has none
 	query   string // the one query parameter that a base URL may have; empty: none
+	// home is a default that depends on where the sidecar runs. The error says
+	// that this is not known. nil: there is none.
+	home func(getenv func(string) string) (string, error)
 	// surface finds what the provider offers at an address. The error names
 	// the field and the fix.
 	surface func(p *Provider, base *url.URL, cfg failover.ProviderConfig) (surface, error)
@@ -26,14 +28,19 @@ type kind struct {
 type surface struct {
 	dialects []failover.Dialect
 	quirks   failover.Quirks
-	keyless  bool // an entry may do without a configured key
+	// able are the dialects that an entry may be told to speak at the address;
+	// nil: all that apps speak.
+	able    []failover.Dialect
+	keyless bool // an entry may do without a configured key
+
+	// noQuery tells that the app's query means nothing below target's path.
+	noQuery bool
 
 	// target gives the path, percent-encoded, and the query of a call.
-	target func(base *url.URL, call failover.Call) (path, query string)
-	// authorize adds the credential to a request that is ready otherwise, its
-	// body included. It may wait for a token as long as ctx allows. nil: none
+	target target
+	// authorize adds the credential to a request, its body included. nil: none
 	// is added.
-	authorize func(ctx context.Context, req *http.Request, call failover.Call) error
+	authorize authorizer
 	// edit makes the body that is sent of the call's own, and may change the
 	// headers accordingly. nil: the body is sent as it is.
 	edit func(call failover.Call, h http.Header) (*failover.Replay, error)
@@ -42,9 +49,13 @@ type surface struct {
 	receive func(resp *http.Response, call failover.Call)
 }
 
+// ofApps are the dialects that apps speak.
+var ofApps = []failover.Dialect{failover.OpenAIChat, failover.OpenAIResponses, failover.OpenAIEmbeddings, failover.AnthropicMessages}
+
 var kinds = map[failover.ProviderType]kind{
 	failover.OpenAI:           {baseURL: "https://api.openai.com/v1", path: "/v1", surface: openAI},
 	failover.Anthropic:        {baseURL: "https://api.anthropic.com", surface: anthropic},
+	failover.Bedrock:          {home: bedrockHome, surface: bedrock},
 	failover.OpenAICompatible: {path: "/v1", surface: openAICompatible},
 	failover.AzureOpenAI:      {surface: azure, query: apiVersion},
 	failover.GeminiAPI:        {baseURL: "https://generativelanguage.googleapis.com/v1beta", path: "/v1beta", surface: gemini},
@@ -71,7 +82,7 @@ func anthropic(*Provider, *url.URL, failover.ProviderConfig) (surface, error) {
 	return surface{
 		dialects: []failover.Dialect{failover.AnthropicMessages},
 		quirks:   failover.Quirks{MaxTokensField: "max_tokens"},
-		target:   belowVersion, authorize: keyIn("X-Api-Key"),
+		target:   belowVersion, authorize: keyIn("X-Api-Key", isClaudeToken),
 	}, nil
 }
 
@@ -88,32 +99,4 @@ func belowVersion(base *url.URL, call failover.Call) (path, query string) {
 		path += "/v1"
 	}
 	return path + call.Operation.Path, ""
-}
-
-// bearer sends the key as a bearer token.
-func bearer(_ context.Context, req *http.Request, call failover.Call) error {
-	if key := call.Credentials.Reveal(); key != "" {
-		req.Header["Authorization"] = []string{"Bearer " + key}
-	}
-	return nil
-}
-
-// appsOwn sends the key that the app sent.
-func appsOwn(_ context.Context, req *http.Request, call failover.Call) error {
-	for _, name := range []string{"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key"} {
-		if v := call.Header[name]; v != nil {
-			req.Header[name] = v
-		}
-	}
-	return nil
-}
-
-// keyIn sends the key in a header of its own.
-func keyIn(header string) func(context.Context, *http.Request, failover.Call) error {
-	return func(_ context.Context, req *http.Request, call failover.Call) error {
-		if key := call.Credentials.Reveal(); key != "" {
-			req.Header[header] = []string{key}
-		}
-		return nil
-	}
 }

@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -19,10 +21,13 @@ import (
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // transportKey tells the transports apart: one a host, so that a fault of one
-// provider's connections is no other's, and one a connect timeout.
+// provider's connections is no other's, one a connect timeout, and one for
+// whatever else proves who the host is.
 type transportKey struct {
-	host    string
-	connect time.Duration
+	host       string
+	connect    time.Duration
+	serverName string // in its certificate; empty: the host's own
+	authority  string // fingerprint of the certificates that are trusted; empty: the machine's
 }
 
 // Connection settings. The pings find a dead HTTP/2 connection in ten seconds
@@ -45,30 +50,50 @@ const (
 // transport finds the transport of a host, or makes it. Transports are never
 // dropped while the process lives: there are as many as addresses were ever
 // configured, and their idle connections close by themselves.
-func (p *Provider) transport(u *url.URL, connect time.Duration) *http.Transport {
-	key := transportKey{hostID(u), connect}
+func (p *Provider) transport(key transportKey, roots *x509.CertPool) *http.Transport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.transports[key]
 	if t == nil {
-		t = p.newTransport(connect)
+		t = p.newTransport(key, roots)
 		p.transports[key] = t
 	}
 	return t
 }
 
-func (p *Provider) newTransport(connect time.Duration) *http.Transport {
+// newTransport makes a transport that trusts roots; nil: the authorities of the
+// machine.
+func (p *Provider) newTransport(key transportKey, roots *x509.CertPool) *http.Transport {
 	dial := p.opts.Dial
 	if dial == nil {
-		d := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second, Control: p.refuseAddress}
+		d := &net.Dialer{Timeout: key.connect, KeepAlive: 30 * time.Second, Control: p.refuseAddress}
 		dial = d.DialContext
 	}
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: lending(dial, &p.buffers),
+	t := &http.Transport{
+		Proxy: p.proxy, DialContext: lending(dial, &p.buffers),
 		WriteBufferSize: writeBuffer, TLSHandshakeTimeout: tlsHandshakeTimeout, IdleConnTimeout: idleTimeout, MaxIdleConnsPerHost: idlePerHost,
 		MaxResponseHeaderBytes: maxResponseHeader, DisableCompression: true, ForceAttemptHTTP2: true,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
+	if roots != nil || key.serverName != "" {
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, ServerName: key.serverName, MinVersion: tls.VersionTLS12}
+	}
+	return t
+}
+
+// proxy finds the egress proxy of a request, by the usual variables. A proxy is
+// a way out of the machine, so what is on the machine is never asked through
+// one: it would reach another's, or our own ports past the check of addresses.
+func (p *Provider) proxy(req *http.Request) (*url.URL, error) {
+	host := strings.ToLower(strings.TrimSuffix(req.URL.Hostname(), "."))
+	addr, err := netip.ParseAddr(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (addr.Unmap().IsLoopback() || addr.IsUnspecified()) {
+		return nil, nil //nolint:nilnil // how a transport is told that there is none
+	}
+	if p.opts.Proxy != nil {
+		return p.opts.Proxy(req)
+	}
+	return http.ProxyFromEnvironment(req)
 }
 
 var errOwnAddress = errors.New("this address is the sidecar itself")

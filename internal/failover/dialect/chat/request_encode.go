@@ -85,7 +85,7 @@ func (e *requestEncoder) sampling() {
 		neutral.Param
 	}{{"temperature", r.Temperature}, {"top_p", r.TopP}} {
 		switch {
-		case !e.caps.Sampling:
+		case !e.caps.Sampling || !e.takes(p.name):
 			e.notes.DropParams(p.Param)
 		case p.Set():
 			e.w.Key(p.name).Raw(p.Value)

@@ -76,7 +76,7 @@ func (d *requestDecoder) blocks(field string, v failover.RawJSON) []neutral.Bloc
 
 // block reads one block. It reports false for one that is left out.
 func (d *requestDecoder) block(field string, v failover.RawJSON) (neutral.Block, bool) {
-	b := neutral.Block{Field: field}
+	b := neutral.Block{Field: field, Cache: v.Member("cache_control").Present()}
 	switch kind := v.Member("type").Text(); kind {
 	case "text":
 		b.Text = v.Member("text").Text()
@@ -135,7 +135,7 @@ func (d *requestDecoder) document(field string, v failover.RawJSON) (neutral.Blo
 	if source.Member("type").Text() != "content" {
 		media := d.source(field, source)
 		media.Name = title
-		return neutral.Block{Field: field, Kind: neutral.Document, Media: media}, true
+		return neutral.Block{Field: field, Kind: neutral.Document, Media: media, Cache: v.Member("cache_control").Present()}, true
 	}
 	d.notes.Approximate("messages.document")
 	return d.titled(field, title, d.blocks(field+".source.content", source.Member("content"))), true

@@ -5,20 +5,16 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/schema"
 )
-
-// jsonInstruction stands in for Chat's JSON mode, which Anthropic lacks. An
-// app that uses that mode has to ask for JSON in its own words as well.
-const jsonInstruction = "Answer with one valid JSON object and nothing else: no prose and no code fence."
 
 // system writes the system prompt as one block per message, so that cache
 // marks survive.
 func (e *requestEncoder) system() {
-	blocks := withoutBlank(e.req.System)
+	blocks := neutral.WithoutBlank(e.req.System)
 	if f := e.req.Format; f != nil && f.Schema == nil {
-		blocks = append(blocks, neutral.Block{Text: jsonInstruction})
+		blocks = append(blocks, neutral.Block{Text: schema.Instruction})
 		e.notes.Approximate(f.Field)
 	}
 	if len(blocks) == 0 {
@@ -149,7 +145,7 @@ func (e *requestEncoder) call(b neutral.Block) {
 
 func (e *requestEncoder) result(b neutral.Block) {
 	e.w.Open('{').Key("type").Text("tool_result").Key("tool_use_id").Text(b.Result.CallID)
-	if content := withoutBlank(b.Result.Content); len(content) > 0 {
+	if content := neutral.WithoutBlank(b.Result.Content); len(content) > 0 {
 		e.w.Key("content").Open('[')
 		for _, c := range content {
 			e.block(c, neutral.User)
@@ -177,7 +173,7 @@ func (e *requestEncoder) name(field, name string) {
 func (e *requestEncoder) tools(turns []neutral.Turn) {
 	tools, choice := e.req.Tools, e.req.Choice
 	if len(tools) == 0 {
-		if tools = mentioned(turns); len(tools) == 0 {
+		if tools = neutral.Mentioned(turns); len(tools) == 0 {
 			return
 		}
 		e.notes.Approximate("tools")
@@ -191,24 +187,9 @@ func (e *requestEncoder) tools(turns []neutral.Turn) {
 	e.choice(choice)
 }
 
-// mentioned lists the tools that were called in a history.
-func mentioned(turns []neutral.Turn) []neutral.Tool {
-	var tools []neutral.Tool
-	seen := map[string]bool{}
-	for _, t := range turns {
-		for _, b := range t.Blocks {
-			if b.Kind == neutral.ToolCall && !seen[b.Call.Name] {
-				seen[b.Call.Name] = true
-				tools = append(tools, neutral.Tool{Field: b.Field, Name: b.Call.Name})
-			}
-		}
-	}
-	return tools
-}
-
 func (e *requestEncoder) tool(t neutral.Tool) {
 	e.name(t.Field+".name", t.Name)
-	schema, ok := rootObject(t.Schema)
+	input, ok := schema.Object(t.Schema)
 	if !ok {
 		e.refuse(t.Field+".parameters", "Anthropic needs a schema of type object")
 	}
@@ -216,36 +197,15 @@ func (e *requestEncoder) tool(t neutral.Tool) {
 	if t.Description != "" {
 		e.w.Key("description").Text(t.Description)
 	}
-	e.w.Key("input_schema").Raw(schema)
+	e.w.Key("input_schema").Raw(input)
 	if t.Strict {
-		if _, exact, ok := restrict(schema); exact && ok {
+		if _, exact, ok := schema.Restrict(input); exact && ok {
 			e.w.Key("strict").Bool(true)
 		} else {
 			e.notes.Drop("tools.strict")
 		}
 	}
 	e.w.Close('}')
-}
-
-// rootObject makes sure that a schema is one of an object.
-func rootObject(schema failover.RawJSON) (failover.RawJSON, bool) {
-	if !schema.Present() {
-		return failover.RawJSON(`{"type":"object","properties":{}}`), true
-	}
-	if !schema.IsObject() {
-		return nil, false
-	}
-	switch kind := schema.Member("type"); {
-	case kind.Text() == "object":
-		return schema, true
-	case kind.Present():
-		return nil, false
-	}
-	rest := strings.TrimSpace(string(schema[1:]))
-	if rest == "}" {
-		return failover.RawJSON(`{"type":"object","properties":{}}`), true
-	}
-	return failover.RawJSON(`{"type":"object",` + rest), true
 }
 
 func (e *requestEncoder) choice(c neutral.Choice) {

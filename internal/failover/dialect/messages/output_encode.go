@@ -1,9 +1,8 @@
 package messages
 
 import (
-	"slices"
-
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
+	"github.com/understudy-dev/understudy/internal/failover/dialect/schema"
 )
 
 // output writes how the model is to think and what its answer must look like.
@@ -24,62 +23,15 @@ func (e *requestEncoder) output(limit int64) {
 	e.w.Close('}')
 }
 
-// minBudget is the least that Anthropic takes as a budget of thinking.
-const minBudget = 1024
-
-// reasoning asks for an amount of thinking, as the model is told: by a level,
-// which it returns, or by a budget, which must leave room for the answer.
+// reasoning asks for an amount of thinking and returns the level, where the
+// model is told one.
 func (e *requestEncoder) reasoning(limit int64) (effort string) {
-	r := e.req.Reasoning
-	switch {
-	case r.Level == neutral.LevelUnset:
-		return ""
-	case e.caps.Reasoning == neutral.ReasoningNone:
-		if r.Level != neutral.LevelNone {
-			e.notes.Drop(r.Field)
-		}
-		return ""
-	case r.Level == neutral.LevelNone && e.caps.ThinkingOff:
-		e.w.Key("thinking").Open('{').Key("type").Text("disabled").Close('}')
-		return ""
-	case e.caps.Reasoning == neutral.ReasoningBudget:
-		e.budget(limit)
-		return ""
+	t := e.req.Thinking(e.caps, limit, e.notes)
+	if t.Type != "" {
+		e.w.Key("thinking")
+		t.Write(&e.w)
 	}
-	e.notes.Approximate(r.Field)
-	if r.Level != neutral.LevelNone {
-		e.w.Key("thinking").Open('{').Key("type").Text("adaptive").Close('}')
-	}
-	switch r.Level {
-	case neutral.LevelAdaptive:
-		return ""
-	case neutral.LevelNone, neutral.LevelMinimal:
-		return "low"
-	}
-	return r.Level.Word()
-}
-
-// budget asks for a number of tokens of thinking. A call that is demanded does
-// not go together with it.
-func (e *requestEncoder) budget(limit int64) {
-	r := e.req.Reasoning
-	tokens := min(r.Tokens(), limit-minBudget)
-	mode := e.req.Choice.Mode
-	if tokens < minBudget || mode == neutral.Required || mode == neutral.Named || !e.freshTurn() {
-		e.notes.Drop(r.Field)
-		return
-	}
-	e.notes.Approximate(r.Field)
-	e.w.Key("thinking").Open('{').Key("type").Text("enabled").Key("budget_tokens").Int(tokens).Close('}')
-}
-
-// freshTurn reports whether the model begins a turn of its own. One that goes
-// on after its calls, or from a given beginning, would have to show the thought
-// that it began with.
-func (e *requestEncoder) freshTurn() bool {
-	n := len(e.req.Turns)
-	return n == 0 || e.req.Turns[n-1].Role != neutral.Assistant &&
-		!slices.ContainsFunc(e.req.Turns[n-1].Blocks, func(b neutral.Block) bool { return b.Kind == neutral.ToolResult })
+	return t.Effort
 }
 
 func (e *requestEncoder) format(f *neutral.Format) {
@@ -87,7 +39,7 @@ func (e *requestEncoder) format(f *neutral.Format) {
 		e.refuse(f.Field, "this model cannot be bound to a schema")
 		return
 	}
-	schema, exact, ok := restrict(f.Schema)
+	answer, exact, ok := schema.Restrict(f.Schema)
 	if !ok {
 		e.refuse(f.Field+".schema", "Anthropic cannot promise objects with free keys, nor of such depth")
 		return
@@ -96,6 +48,6 @@ func (e *requestEncoder) format(f *neutral.Format) {
 		e.notes.Approximate(f.Field)
 	}
 	e.w.Key("format").Open('{')
-	e.w.Key("type").Text("json_schema").Key("schema").Raw(schema)
+	e.w.Key("type").Text("json_schema").Key("schema").Raw(answer)
 	e.w.Close('}')
 }

@@ -192,7 +192,9 @@ func (d *requestDecoder) tool(field string, v failover.RawJSON) {
 			t.Schema = value
 		case "strict":
 			t.Strict = value.Bool()
-		case "cache_control", "eager_input_streaming":
+		case "cache_control":
+			t.Cache = true
+		case "eager_input_streaming":
 		default:
 			d.notes.Drop("tools." + string(name))
 		}

@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/understudy-dev/understudy/internal/failover/dialect/neutral"
@@ -38,7 +37,7 @@ func EncodeRequest(req *neutral.Request, target neutral.Target, notes *neutral.N
 	e := requestEncoder{req: req, notes: notes, caps: target.Caps}
 	e.refuseShapes()
 	e.dropHints()
-	turns := e.arrange()
+	turns := e.turnsInOrder()
 	if e.err != nil {
 		return nil, e.err
 	}
@@ -110,115 +109,13 @@ func (e *requestEncoder) atMost(tokens int64) int64 {
 	return tokens
 }
 
-// arrange brings the turns into the order that Anthropic demands: user first
-// and last, roles alternating, the results of a turn's calls together and
-// before anything else, no blank text. Instructions between turns join the
-// system prompt, since older models refuse them elsewhere.
-func (e *requestEncoder) arrange() []neutral.Turn {
-	var turns []neutral.Turn
-	for _, t := range e.req.Turns {
-		if t.Role == neutral.System {
-			e.req.System = append(e.req.System, t.Blocks...)
-			e.notes.Approximate("messages.system")
-			continue
-		}
-		t.Blocks = withoutBlank(t.Blocks)
-		if len(t.Blocks) == 0 {
-			continue
-		}
-		if n := len(turns); n > 0 && turns[n-1].Role == t.Role {
-			turns[n-1].Blocks = append(turns[n-1].Blocks, t.Blocks...)
-			continue
-		}
-		turns = append(turns, t)
-	}
-	if len(turns) == 0 {
-		e.refuse("messages", "Anthropic needs a turn of the user")
-		return nil
-	}
-	if turns[0].Role == neutral.Assistant {
-		e.refuse(turns[0].Field+".role", "Anthropic needs the user to speak first")
-	}
-	if last := turns[len(turns)-1]; last.Role == neutral.Assistant {
-		if !e.caps.Prefill {
-			e.refuse(last.Field+".role", "this model does not continue an assistant's turn")
-		}
-		turns[len(turns)-1].Blocks = trimmed(last.Blocks)
-	}
-	idRule.Rewrite(turns)
-	for i := range turns {
-		if turns[i].Role == neutral.User {
-			turns[i].Blocks = resultsFirst(turns[i].Blocks, turns[max(i-1, 0)].Blocks)
-		} else {
-			turns[i].Blocks = callsLast(turns[i].Blocks)
-		}
+// turnsInOrder brings the turns into the order that Anthropic demands.
+func (e *requestEncoder) turnsInOrder() []neutral.Turn {
+	turns, err := neutral.Alternate(e.req, e.caps, idRule, e.notes)
+	if e.err == nil {
+		e.err = err
 	}
 	return turns
-}
-
-// withoutBlank removes empty texts, and those of white space only where they
-// would be alone: Anthropic refuses both.
-func withoutBlank(blocks []neutral.Block) []neutral.Block {
-	var kept []neutral.Block
-	blank := true
-	for _, b := range blocks {
-		isText := b.Kind == neutral.Text || b.Kind == neutral.Refusal
-		if isText && b.Text == "" {
-			continue
-		}
-		blank = blank && isText && strings.TrimSpace(b.Text) == ""
-		kept = append(kept, b)
-	}
-	if blank {
-		return nil
-	}
-	return kept
-}
-
-// trimmed cuts the white space off the end of a beginning that the model is to
-// continue: Anthropic refuses it there.
-func trimmed(blocks []neutral.Block) []neutral.Block {
-	n := len(blocks)
-	if last := blocks[n-1]; last.Kind == neutral.Text {
-		blocks = slices.Clone(blocks)
-		blocks[n-1].Text = strings.TrimRight(last.Text, " \t\r\n")
-	}
-	return blocks
-}
-
-// resultsFirst moves results to the front, in the order of the calls.
-func resultsFirst(blocks, before []neutral.Block) []neutral.Block {
-	order := map[string]int{}
-	for i, b := range before {
-		if b.Kind == neutral.ToolCall {
-			order[b.Call.ID] = i + 1
-		}
-	}
-	rank := func(b neutral.Block) int {
-		if b.Kind != neutral.ToolResult {
-			return len(before) + 2
-		}
-		if n := order[b.Result.CallID]; n > 0 {
-			return n
-		}
-		return len(before) + 1
-	}
-	blocks = slices.Clone(blocks)
-	slices.SortStableFunc(blocks, func(a, b neutral.Block) int { return rank(a) - rank(b) })
-	return blocks
-}
-
-// callsLast moves calls behind everything else of an assistant's turn.
-func callsLast(blocks []neutral.Block) []neutral.Block {
-	rank := func(b neutral.Block) int {
-		if b.Kind == neutral.ToolCall {
-			return 1
-		}
-		return 0
-	}
-	blocks = slices.Clone(blocks)
-	slices.SortStableFunc(blocks, func(a, b neutral.Block) int { return rank(a) - rank(b) })
-	return blocks
 }
 
 // stop writes the stop sequences. Anthropic refuses those of white space only.

@@ -18,7 +18,9 @@ func Of(model string) neutral.Caps {
 	name := plain(model)
 	for _, r := range rows {
 		if ok, err := path.Match(r.match, name); ok && err == nil {
-			return r.Caps
+			caps := r.Caps
+			caps.Claude = strings.HasPrefix(r.match, "claude")
+			return caps
 		}
 	}
 	return neutral.Caps{}

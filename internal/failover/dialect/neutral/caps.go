@@ -4,6 +4,9 @@ package neutral
 // careful reading for a model that is not known: what could be refused is left
 // out.
 type Caps struct {
+	// Claude tells that the model takes Anthropic's own members, where another
+	// dialect lets them through.
+	Claude bool
 	// Reasoning is how the model is told to think.
 	Reasoning ReasoningStyle
 	// ThinkingOff tells that thinking can be switched off where Reasoning is

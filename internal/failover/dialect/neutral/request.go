@@ -134,6 +134,7 @@ type Tool struct {
 	Name, Description string
 	Schema            failover.RawJSON // JSON schema of the arguments; nil: none
 	Strict            bool
+	Cache             bool // as of a Block
 }
 
 // Mode is how free the model is to call tools.

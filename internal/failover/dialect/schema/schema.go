@@ -1,18 +1,20 @@
-package messages
+// Package schema fits JSON schemas into what providers take of them.
+package schema
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/understudy-dev/understudy/internal/failover"
 	"github.com/understudy-dev/understudy/internal/failover/dialect/wire"
 )
 
-// restrict rewrites a schema into the part of JSON Schema that Anthropic's
-// structured output takes. What it does not take moves into the description,
+// Restrict rewrites a schema into the part of JSON Schema that Anthropic's and
+// Bedrock's structured output takes. What it does not take moves into the description,
 // where the model still sees it: exact is then false. ok is false for a schema
 // with objects of free keys, or of great depth, which cannot be expressed. A
 // schema that fits is returned as it was written.
-func restrict(schema failover.RawJSON) (out failover.RawJSON, exact, ok bool) {
+func Restrict(schema failover.RawJSON) (out failover.RawJSON, exact, ok bool) {
 	s := restricter{exact: true, ok: true}
 	s.value(schema)
 	if s.exact && !s.changed {
@@ -33,7 +35,7 @@ type restricter struct {
 // with all that lies below it, so a hostile one would cost minutes.
 const maxDepth = 32
 
-// stringFormats are the formats that Anthropic checks.
+// stringFormats are the formats that are checked.
 var stringFormats = map[string]bool{
 	"date-time": true, "time": true, "date": true, "duration": true, "email": true,
 	"hostname": true, "uri": true, "ipv4": true, "ipv6": true, "uuid": true,
@@ -92,7 +94,7 @@ func (s *restricter) value(schema failover.RawJSON) {
 	s.w.Close('}')
 }
 
-// closeObject forbids further properties, as Anthropic demands.
+// closeObject forbids further properties, as is demanded.
 func (s *restricter) closeObject(schema failover.RawJSON) {
 	properties, closed := schema.Member("properties"), schema.Member("additionalProperties")
 	if schema.Member("type").Text() != "object" && !properties.Present() {
@@ -148,3 +150,32 @@ func (s *restricter) member(key string, v failover.RawJSON) bool {
 	}
 	return true
 }
+
+// anyObject is the schema of a tool without arguments.
+const anyObject = `{"type":"object","properties":{}}`
+
+// Object makes sure that a schema is one of an object, which every provider but
+// OpenAI wants to be told. It returns false for a schema of something else.
+func Object(schema failover.RawJSON) (failover.RawJSON, bool) {
+	if !schema.Present() {
+		return failover.RawJSON(anyObject), true
+	}
+	if !schema.IsObject() {
+		return nil, false
+	}
+	switch kind := schema.Member("type"); {
+	case kind.Text() == "object":
+		return schema, true
+	case kind.Present():
+		return nil, false
+	}
+	rest := strings.TrimSpace(string(schema[1:]))
+	if rest == "}" {
+		return failover.RawJSON(anyObject), true
+	}
+	return failover.RawJSON(`{"type":"object",` + rest), true
+}
+
+// Instruction stands in for Chat's JSON mode where a provider has none. An app
+// that uses that mode has to ask for JSON in its own words as well.
+const Instruction = "Answer with one valid JSON object and nothing else: no prose and no code fence."
